@@ -1,0 +1,34 @@
+"""Identifiers: UUIDv7 (RFC 9562), written as 32 hexadecimal digits, so that ids sort by the time they were made."""
+
+from __future__ import annotations
+
+import re
+
+SHORT = 8
+"""How many digits people see and type. They are the last ones: the first ones of a UUIDv7 are a clock and look all alike."""
+
+_ID = re.compile(r"[0-9a-f]{32}")
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,63}")
+
+
+def uuid7(now: int, bits: int) -> str:
+    """Make an id from an instant (microseconds UTC) and 74 random bits."""
+    milliseconds = now // 1000
+    high = (bits >> 62) & 0xFFF
+    low = bits & ((1 << 62) - 1)
+    return f"{(milliseconds & (1 << 48) - 1) << 80 | 7 << 76 | high << 64 | 2 << 62 | low:032x}"
+
+
+def short(identifier: str) -> str:
+    """Give the part of an id that people see."""
+    return identifier[-SHORT:]
+
+
+def is_id(value: str) -> bool:
+    """Tell whether a text is a whole id, and so safe as the name of a file."""
+    return _ID.fullmatch(value) is not None
+
+
+def is_name(value: str) -> bool:
+    """Tell whether a text may name a pipeline, a sensor or a trigger: `[a-z_][a-z0-9_-]{0,63}`."""
+    return _NAME.fullmatch(value) is not None

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import linecache
+import textwrap
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import pytest
+
+from eventflow.definition import fingerprints
+from eventflow.definition.options import Retry, TaskOptions
+
+WRITTEN = '''
+    def load(x, y=1):
+        """Load it."""
+        def inner():
+            "Doc."
+            return {1, 2, "three"}
+        return inner(), x + y  # the sum
+'''
+
+
+@pytest.fixture
+def written() -> Iterator[Callable[[str], Callable[..., object]]]:
+    """Gives the function `load` of a source, as if it stood in a file."""
+    files: list[str] = []
+    numbers = count()
+
+    def make(source: str) -> Callable[..., object]:
+        name, source = f"<written {next(numbers)}>", textwrap.dedent(source)
+        files.append(name)
+        linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+        return _compiled(source, name)
+
+    yield make
+    for name in files:
+        del linecache.cache[name]
+
+
+def _compiled(source: str, name: str = "<nowhere>") -> Callable[..., object]:
+    scope: dict[str, Any] = {"deco": lambda fn: fn, "__name__": "made_up"}
+    exec(compile(textwrap.dedent(source), name, "exec"), scope)
+    return scope["load"]
+
+
+SAME = {
+    "other comments and layout": WRITTEN.replace("  # the sum", "\n\n    # nothing").replace("x, y=1", "x,\n        y=1"),
+    "no docstrings": WRITTEN.replace('"""Load it."""', "").replace('"Doc."', ""),
+    "another docstring": WRITTEN.replace("Load it.", "Load them all."),
+    "a decorator": WRITTEN.replace("def load", "@deco\n    def load"),
+    "lower down": "\n\n\n" + WRITTEN,
+    "deeper": textwrap.indent(WRITTEN, "").replace("    def load", "    if True:\n     def load").replace("\n        ", "\n           "),
+}
+OTHER = {
+    "another constant": WRITTEN.replace("y=1", "y=2"),
+    "another operator": WRITTEN.replace("x + y", "x - y"),
+    "another inner function": WRITTEN.replace('"three"', '"four"'),
+    "another annotation": WRITTEN.replace("(x,", "(x: int,"),
+    "async": WRITTEN.replace("def load", "async def load"),
+}
+
+
+@pytest.mark.parametrize("source", SAME.values(), ids=SAME)
+def test_what_changes_nothing_leaves_the_fingerprint(written: Callable[[str], Callable[..., object]], source: str) -> None:
+    assert fingerprints.of_function(written(source)) == fingerprints.of_function(written(WRITTEN))
+
+
+@pytest.mark.parametrize("source", OTHER.values(), ids=OTHER)
+def test_another_program_has_another_fingerprint(written: Callable[[str], Callable[..., object]], source: str) -> None:
+    assert fingerprints.of_function(written(source)) != fingerprints.of_function(written(WRITTEN))
+
+
+@pytest.mark.parametrize("source", [SAME["another docstring"], SAME["lower down"], SAME["other comments and layout"]])
+def test_without_source_the_bytecode_is_as_blind(source: str) -> None:
+    assert fingerprints.of_function(_compiled(source)) == fingerprints.of_function(_compiled(WRITTEN))
+
+
+@pytest.mark.parametrize("name", ["another operator", "another inner function", "async"])
+def test_without_source_another_program_is_seen(name: str) -> None:
+    assert fingerprints.of_function(_compiled(OTHER[name])) != fingerprints.of_function(_compiled(WRITTEN))
+
+
+def test_two_lambdas_of_one_line_differ() -> None:
+    one, other = (lambda x: x + 1), (lambda x: x + 2)
+    assert fingerprints.of_function(one) != fingerprints.of_function(other)
+
+
+def test_a_function_that_is_not_python_has_a_fingerprint() -> None:
+    assert fingerprints.of_function(len) != fingerprints.of_function(max)
+
+
+def test_options_count_but_not_the_name() -> None:
+    plain = fingerprints.with_options("code", TaskOptions())
+    assert fingerprints.with_options("code", TaskOptions(name="other")) == plain
+    assert fingerprints.with_options("code", TaskOptions(retry=Retry(attempts=2))) != plain
+    assert fingerprints.with_options("code", TaskOptions(timeout="5m")) != plain
+    assert fingerprints.with_options("other code", TaskOptions()) != plain

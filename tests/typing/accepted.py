@@ -1,0 +1,87 @@
+"""User code that type checkers must accept, with the types that they must see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_type
+
+from eventflow import Call, Pipeline, Retry, pipeline, task
+
+
+@dataclass
+class Dataset:
+    train: list[float]
+    test: list[float]
+
+
+@dataclass
+class Model:
+    accuracy: float
+
+
+@task(retry=Retry(attempts=3, delay="10s", backoff=2, on=(OSError,)), timeout="5m")
+async def load(path: Path, limit: int = 100) -> Dataset:
+    return Dataset([float(limit)], [])
+
+
+@task
+async def fetch(address: str) -> bytes:
+    return address.encode()
+
+
+@task
+def split(data: Dataset) -> tuple[list[float], list[float]]:
+    return data.train, data.test
+
+
+@task(name="fit", at_most_once=True, max_crashes=1)
+def fit(rows: list[float], rate: float) -> Model:
+    return Model(rate * len(rows))
+
+
+@task
+def keep() -> None:
+    """Do nothing."""
+
+
+@pipeline(max_active_runs=1, tags=["ml"], description="Train again.")
+def retrain(path: Path, rates: list[float]) -> Model:
+    data = load(path)
+    assert_type(data, Dataset)
+    train, _test = split(data)
+    assert_type(train, list[float])
+    first = fit.options(name="first", timeout=60)(data.train, rates[0])
+    assert_type(first, Model)
+    keep.after(first, data)()
+    return fit.after(first).options(retry=Retry())(train, rate=first.accuracy)
+
+
+@pipeline
+def plain(address: str) -> bytes:
+    return fetch(address)
+
+
+assert_type(retrain.bind(Path("x"), rates=[0.1]), Call[Model])
+assert_type(plain.bind(address="x"), Call[bytes])
+
+
+def run_them() -> None:
+    assert_type(retrain.run(Path("x"), [0.1]), Model)
+    assert_type(plain.run("x"), bytes)
+
+
+async def unit_tests() -> None:
+    assert_type(await load.fn(Path("x")), Dataset)
+    assert_type(await fetch.fn("x"), bytes)
+    assert_type(fit.fn([1.0], rate=0.5), Model)
+    assert_type(fit.name, str)
+
+
+def count(parts: tuple[list[float], list[float]]) -> int:
+    return len(parts[0])
+
+
+etl = Pipeline("etl", steps=[("load", load), ("split", split), ("count", count)], tags=["etl"])
+assert_type(etl, Pipeline[..., object])
+assert_type(etl.bind("x", anything=1), Call[object])

@@ -1,0 +1,62 @@
+"""Calls that type checkers must refuse, each marked with an ignore. The test takes the ignores away and compares the lines."""
+
+# ruff: noqa: PGH003  # the two checkers have different codes for the same error
+from __future__ import annotations
+
+from pathlib import Path
+
+from eventflow import Pipeline, Retry, pipeline, task
+
+
+@task
+async def load(path: Path) -> list[float]:
+    return [float(len(str(path)))]
+
+
+@task(timeout="5m")
+def fit(rows: list[float], rate: float) -> str:
+    return f"{rows} {rate}"
+
+
+@pipeline
+def retrain(path: Path, rate: float = 0.1) -> str:
+    load()  # type: ignore
+    load("x.csv")  # type: ignore
+    load(path, 3)  # type: ignore
+    fit(load(path))  # type: ignore
+    fit(load(path), rat=rate)  # type: ignore
+    fit(path, rate)  # type: ignore
+    load(path).rows  # type: ignore
+    fit(load(path), rate).strip().rows  # type: ignore
+    load.after(path)(rate)  # type: ignore
+    load.options(name="x")(rate)  # type: ignore
+    return load(path)  # type: ignore
+
+
+load.options(nam="x")  # type: ignore
+load.options(timeout=[])  # type: ignore
+load.options(retry=3)  # type: ignore
+load.nothing  # type: ignore
+task(retries=3)  # type: ignore
+task(timeout=object())  # type: ignore
+task(5)  # type: ignore
+Retry(on=OSError)  # type: ignore
+
+retrain.bind()  # type: ignore
+retrain.bind("x.csv")  # type: ignore
+retrain.bind(Path("x"), rat=1)  # type: ignore
+retrain.bind(Path("x"), 1, 2)  # type: ignore
+retrain.run(5)  # type: ignore
+retrain(Path("x"))  # type: ignore
+pipeline(max_runs=1)  # type: ignore
+pipeline(max_active_runs="1")  # type: ignore
+Pipeline("etl")  # type: ignore
+Pipeline("etl", retrain.fn, steps=[])  # type: ignore
+Pipeline("etl", steps=[load])  # type: ignore
+Pipeline(5, retrain.fn)  # type: ignore
+
+
+async def unit_tests() -> None:
+    await load.fn("x")  # type: ignore
+    await fit.fn([], 1)  # type: ignore
+    _: int = retrain.run(Path("x"))  # type: ignore
