@@ -1,0 +1,360 @@
+"""Every fact that the journal can hold: frozen, in the past tense, and complete, so that all tables can be rebuilt from the facts alone.
+
+A fact says what happened, never what should happen next. Instants are microseconds UTC. Runs and events are named by their ids, nodes by
+their names, attempts by their number from 1 on.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+
+# gc=False, here and below: facts are trees of values and can't be part of a cycle, so the collector need not walk millions of them.
+
+
+class Inline(msgspec.Struct, frozen=True, gc=False, tag="inline"):
+    """A value kept in its fact, as canonical JSON."""
+
+    json: msgspec.Raw
+
+
+class Stored(msgspec.Struct, frozen=True, gc=False, tag="artifact"):
+    """A value kept in the artifact store: the digest of its bytes, their number, and how to read them (`json` or `pickle`)."""
+
+    digest: str
+    size: int
+    codec: str
+
+
+Value: TypeAlias = Inline | Stored
+
+
+class Failure(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """An exception as text: its type's name, its message, its traceback and the line of user code that raised it."""
+
+    type: str
+    message: str
+    traceback: str = ""
+    where: str | None = None
+
+    def __str__(self) -> str:
+        said = f"{self.type}: {self.message}" if self.message else self.type
+        return f"{said} ({self.where})" if self.where else said
+
+
+class _Fact(msgspec.Struct, frozen=True, gc=False, omit_defaults=True, tag=True, tag_field="fact"):
+    """What all facts share: they are frozen, and tagged with their name."""
+
+
+# What can be run
+
+
+class GraphRecorded(_Fact, frozen=True):
+    """A pipeline's graph was met for the first time; `digest` is its version."""
+
+    digest: str
+    graph: msgspec.Raw
+
+
+# Runs
+
+
+class RunSubmitted(_Fact, frozen=True):
+    """A run was asked for, by a person or, where `event` and `trigger` are given, by a decision."""
+
+    run: str
+    pipeline: str
+    graph: str
+    arguments: msgspec.Raw
+    key: str | None = None
+    priority: int = 0
+    event: str | None = None
+    trigger: str | None = None
+
+
+class RunStarted(_Fact, frozen=True):
+    """A queued run was admitted."""
+
+    run: str
+
+
+class RunSucceeded(_Fact, frozen=True):
+    """Every node of a run came to a good end; `result` is what the pipeline returns."""
+
+    run: str
+    result: Value
+
+
+class RunFailed(_Fact, frozen=True):
+    """A run ended with a failed node, or its result couldn't be stored; `node` is the first that failed."""
+
+    run: str
+    failure: Failure
+    node: str | None = None
+
+
+class CancelRequested(_Fact, frozen=True):
+    """A person asked for a run's end. From here on the run will be cancelled, whatever crashes."""
+
+    run: str
+
+
+class RunCancelled(_Fact, frozen=True):
+    """A run ended because it was asked to."""
+
+    run: str
+
+
+class RunHeld(_Fact, frozen=True):
+    """The code on disk no longer fits an unfinished run: it waits for a person."""
+
+    run: str
+    reason: str
+
+
+class RunReleased(_Fact, frozen=True):
+    """A held run fits the code again, and goes on."""
+
+    run: str
+
+
+class CodeChanged(_Fact, frozen=True):
+    """An unfinished run goes on with new code: its graph is now `graph`, and `nodes` are those whose task has changed."""
+
+    run: str
+    graph: str
+    nodes: tuple[str, ...] = ()
+
+
+# Attempts and nodes
+
+
+class AttemptStarted(_Fact, frozen=True):
+    """A node's attempt began. The first one gives the node its row."""
+
+    run: str
+    node: str
+    attempt: int
+
+
+class AttemptSucceeded(_Fact, frozen=True):
+    """An attempt returned: its node has succeeded, and this is its one result."""
+
+    run: str
+    node: str
+    attempt: int
+    started_at: int
+    result: Value
+
+
+class AttemptFailed(_Fact, frozen=True):
+    """An attempt raised, ran out of time (`timeout`) or returned what can't be stored. With `due` the node is tried again then."""
+
+    run: str
+    node: str
+    attempt: int
+    started_at: int
+    reason: str
+    failure: Failure
+    due: int | None = None
+
+
+class AttemptLost(_Fact, frozen=True):
+    """The process died (`crash`) or stopped (`shutdown`) under an attempt. `crashes` counts the deaths under this node so far."""
+
+    run: str
+    node: str
+    attempt: int
+    started_at: int
+    reason: str
+    crashes: int
+
+
+class AttemptCancelled(_Fact, frozen=True):
+    """A running attempt was stopped because its run was cancelled; `abandoned` where its thread would not stop."""
+
+    run: str
+    node: str
+    attempt: int
+    started_at: int
+    reason: str
+
+
+class NodeFailed(_Fact, frozen=True):
+    """A node won't be tried again: its attempts are used up (`failed`), it is `poisoned`, or its outcome is `unknown`."""
+
+    run: str
+    node: str
+    reason: str
+
+
+class NodeUpstreamFailed(_Fact, frozen=True):
+    """A node can't run, because `by`, which it needs, failed."""
+
+    run: str
+    node: str
+    by: str
+
+
+class NodeCancelled(_Fact, frozen=True):
+    """A node that wasn't running was cancelled with its run; `attempt` is its last one, 0 where it never started."""
+
+    run: str
+    node: str
+    attempt: int = 0
+
+
+class CheckpointSaved(_Fact, frozen=True):
+    """A running attempt saved how far it got: the next position of its loop, and the state that goes with it, as one record."""
+
+    run: str
+    node: str
+    attempt: int
+    position: int
+    state: Value | None = None
+
+
+# Events
+
+
+class EventRecorded(_Fact, frozen=True):
+    """An event was accepted: its identity (`source`, `id`) is taken from here on."""
+
+    event: str
+    source: str
+    id: str
+    type: str
+    time: int
+    data: msgspec.Raw
+    subject: str | None = None
+
+
+class EventRepeated(_Fact, frozen=True):
+    """An event came again whose identity was taken: nothing was decided anew."""
+
+    source: str
+    id: str
+
+
+class DecisionMade(_Fact, frozen=True):
+    """What became of an event at a trigger: `fired` (with the run), `filtered` or `refused` (with the reason)."""
+
+    event: str
+    trigger: str
+    outcome: str
+    run: str | None = None
+    reason: str | None = None
+
+
+class CursorMoved(_Fact, frozen=True):
+    """A sensor goes on from here after a restart."""
+
+    source: str
+    cursor: msgspec.Raw
+
+
+class IdentitiesKnown(_Fact, frozen=True):
+    """These events were there before their sensor's first look and are not to fire: their identities are taken."""
+
+    source: str
+    ids: tuple[str, ...]
+
+
+class IdentitiesForgotten(_Fact, frozen=True):
+    """These events are gone from their source; their identities are kept for the retention."""
+
+    source: str
+    ids: tuple[str, ...]
+
+
+class IdentitiesKept(_Fact, frozen=True):
+    """These events, once gone, are back at their source: their identities are kept."""
+
+    source: str
+    ids: tuple[str, ...]
+
+
+class IdentitiesExpired(_Fact, frozen=True):
+    """The retention of these identities is over: they are free again."""
+
+    source: str
+    ids: tuple[str, ...]
+
+
+class SensorChanged(_Fact, frozen=True):
+    """A sensor's health changed to `state`: `healthy`, `degraded` (it tries again by itself) or `stopped`."""
+
+    sensor: str
+    state: str
+    reason: str | None = None
+
+
+Fact: TypeAlias = (
+    GraphRecorded
+    | RunSubmitted
+    | RunStarted
+    | RunSucceeded
+    | RunFailed
+    | CancelRequested
+    | RunCancelled
+    | RunHeld
+    | RunReleased
+    | CodeChanged
+    | AttemptStarted
+    | AttemptSucceeded
+    | AttemptFailed
+    | AttemptLost
+    | AttemptCancelled
+    | NodeFailed
+    | NodeUpstreamFailed
+    | NodeCancelled
+    | CheckpointSaved
+    | EventRecorded
+    | EventRepeated
+    | DecisionMade
+    | CursorMoved
+    | IdentitiesKnown
+    | IdentitiesForgotten
+    | IdentitiesKept
+    | IdentitiesExpired
+    | SensorChanged
+)
+
+
+class Record(msgspec.Struct, frozen=True, gc=False):
+    """A fact as the journal holds it: its place in the one order of all facts, and the instant it was made, microseconds UTC."""
+
+    seq: int
+    at: int
+    fact: Fact
+
+
+class Unit(msgspec.Struct, frozen=True, gc=False):
+    """Facts that are committed together or not at all, and the instant they were made, microseconds UTC.
+
+    What a unit stands on need not be said: each fact carries the states it is legal in (`states.py`), and the journal refuses the unit
+    where one of them isn't so.
+    """
+
+    at: int
+    facts: tuple[Fact, ...]
+
+
+def encode(fact: Fact) -> bytes:
+    """Give a fact as JSON, tagged with its name."""
+    return _encoder.encode(fact)
+
+
+def decode(raw: bytes) -> Fact:
+    """Give the fact that `encode` wrote."""
+    return _decoder.decode(raw)
+
+
+def run_of(fact: Fact) -> str | None:
+    """Give the id of the run that a fact is about, if it is about one."""
+    return getattr(fact, "run", None)
+
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Fact] = msgspec.json.Decoder(Fact)

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import asyncio
+
+import anyio
+import pytest
+
+from eventflow import facts, pipeline, task
+from eventflow.engine.admission import Admission
+from eventflow.engine.engine import Engine
+from eventflow.errors import DefinitionError, EngineClosed, JournalFull, NotFound
+from eventflow.journal.memory import MemoryJournal
+from tests.engine.world import Hurdle, World, holding, turns
+
+
+def admitted(admission: Admission, pipeline: str = "p") -> list[str]:
+    return list(admission.admit(pipeline))
+
+
+def test_without_a_limit_every_run_is_admitted() -> None:
+    admission = Admission()
+    for number in range(3):
+        admission.queue("p", str(number), 0, number)
+    assert admitted(admission) == ["0", "1", "2"]
+
+
+def test_higher_priority_first_and_then_as_submitted() -> None:
+    admission = Admission()
+    admission.limit("p", 1)
+    for seq, (run, priority) in enumerate([("low", -1), ("a", 0), ("b", 0), ("high", 5)]):
+        admission.queue("p", run, priority, seq)
+    order: list[str] = []
+    while found := admitted(admission):
+        order += found
+        admission.leave("p")
+    assert order == ["high", "a", "b", "low"]
+
+
+def test_a_run_that_runs_already_takes_a_place_and_one_withdrawn_takes_none() -> None:
+    admission = Admission()
+    admission.limit("p", 2)
+    admission.enter("p")
+    for number in range(3):
+        admission.queue("p", str(number), 0, number)
+    admission.withdraw("0")
+    assert admitted(admission) == ["1"]
+    assert admitted(admission) == []
+    admission.leave("p")
+    assert admitted(admission) == ["2"]
+
+
+def test_pipelines_dont_share_their_places() -> None:
+    admission = Admission()
+    admission.limit("p", 1)
+    admission.queue("p", "p1", 0, 1)
+    admission.queue("p", "p2", 0, 2)
+    admission.queue("q", "q1", 0, 3)
+    assert admitted(admission) == ["p1"]
+    assert admitted(admission, "q") == ["q1"]
+    assert admitted(admission, "unknown") == []
+
+
+# In the engine
+
+
+@task
+async def note(number: int) -> int:
+    return number
+
+
+@pipeline(max_active_runs=1)
+def single(number: int) -> int:
+    return note(number)
+
+
+class Line:
+    """A pipeline of which one run may run at a time, each until the test lets it go on; `order` is that of their bodies."""
+
+    def __init__(self) -> None:
+        self.go = anyio.Event()
+        self.order: list[int] = []
+
+        @task
+        async def stand(number: int) -> int:
+            self.order.append(number)
+            await self.go.wait()
+            return number
+
+        @pipeline(max_active_runs=1)
+        def in_line(number: int) -> int:
+            return stand(number)
+
+        self.pipeline = in_line
+
+    async def submit(self, engine: Engine) -> list[str]:
+        priorities = [0, 0, 9, 0, 3]
+        return [(await engine.submit(self.pipeline.bind(number), priority=priority)).id for number, priority in enumerate(priorities)]
+
+
+async def test_runs_beyond_the_limit_wait_for_their_turn() -> None:
+    line, world = Line(), World()
+    async with world.engine() as engine:
+        runs = await line.submit(engine)
+        await world.until(facts.AttemptStarted)
+        await turns()
+        assert [(await world.run(run)).state for run in runs] == ["running", *["queued"] * 4]
+        line.go.set()
+        assert [await engine.result(run) for run in runs] == [0, 1, 2, 3, 4]
+    assert line.order == [0, 2, 4, 1, 3]
+    active = 0
+    for fact in await world.facts(facts.RunStarted, facts.RunSucceeded):
+        active += 1 if isinstance(fact, facts.RunStarted) else -1
+        assert active <= 1
+
+
+async def test_the_queue_and_its_order_survive_a_crash() -> None:
+    line, world = Line(), World()
+    async with world.doomed(line.pipeline) as engine:
+        runs = await line.submit(engine)
+        await world.until(facts.AttemptStarted)
+    line.order.clear()
+    line.go.set()
+    async with world.engine(line.pipeline) as engine:
+        assert [await engine.result(run) for run in runs] == [0, 1, 2, 3, 4]
+    assert line.order == [0, 2, 4, 1, 3]
+
+
+async def test_a_key_gives_the_first_run_again() -> None:
+    world = World()
+
+    @pipeline
+    def other(number: int) -> int:
+        return note(number)
+
+    async with world.engine() as engine:
+        first = await engine.submit(single.bind(1), key="k")
+        second = await engine.submit(single.bind(2), key="k")
+        assert second.id == first.id
+        assert await second.result() == 1
+        assert (await engine.submit(other.bind(3), key="k")).id != first.id
+        assert (await engine.submit(single.bind(3), key="other")).id != first.id
+    async with world.engine(single) as engine:
+        again = await engine.submit(single.bind(4), key="k")
+        assert again.id == first.id
+        assert await again.result() == 1
+
+
+async def test_a_key_that_is_submitted_many_times_at_once_gives_one_run() -> None:
+    world = World()
+    async with world.engine() as engine:
+        runs = await asyncio.gather(*(engine.submit(single.bind(number), key="k") for number in range(10)))
+        assert len({run.id for run in runs}) == 1
+        assert len(await world.facts(facts.RunSubmitted)) == 1
+
+
+async def test_a_submission_is_finished_even_if_its_caller_is_gone() -> None:
+    world = World()
+    hurdle = Hurdle(world.journal, "commit", holding(facts.RunSubmitted))
+    world.journal = hurdle
+    async with world.engine() as engine:
+        caller = asyncio.create_task(engine.submit(single.bind(1)))
+        await hurdle.reached.wait()
+        caller.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await caller
+        hurdle.open.set()
+        await world.until(facts.RunSucceeded)
+
+
+async def test_a_submission_that_is_committed_while_the_engine_stops_is_kept_for_the_next() -> None:
+    world = World()
+    inner = world.journal
+    hurdle = Hurdle(inner, "commit", holding(facts.RunSubmitted))
+    world.journal = hurdle
+    waited: list[type[BaseException]] = []
+
+    async def submit() -> None:
+        run = await engine.submit(single.bind(1))
+        try:
+            await run.wait()
+        except EngineClosed as closed:
+            waited.append(type(closed))
+
+    async with anyio.create_task_group() as tasks, world.engine() as engine:
+        tasks.start_soon(submit)
+        await hurdle.reached.wait()
+        tasks.start_soon(_open_later, hurdle)
+    assert waited == [EngineClosed]
+    world.journal = inner
+    async with world.engine(single):
+        await world.until(facts.RunSucceeded)
+
+
+async def _open_later(hurdle: Hurdle) -> None:
+    await turns()
+    hurdle.open.set()
+
+
+async def test_before_and_after_its_life_the_engine_takes_nothing() -> None:
+    world = World()
+    engine = world.make()
+    with pytest.raises(EngineClosed, match="takes no new runs"):
+        await engine.submit(single.bind(1))
+    async with engine.running():
+        run = await engine.submit(single.bind(1))
+        await run.result()
+    with pytest.raises(EngineClosed):
+        await engine.submit(single.bind(1))
+    assert await run.result() == 1  # what is recorded can still be read
+
+
+class Full(MemoryJournal):
+    full = True
+
+
+async def test_with_a_full_disk_nothing_new_is_taken() -> None:
+    world = World(journal=Full())
+    async with world.engine() as engine:
+        with pytest.raises(JournalFull, match="nothing new is taken"):
+            await engine.submit(single.bind(1))
+    assert world.journal.seq == 0
+
+
+async def test_two_pipelines_of_one_name_are_refused() -> None:
+    @pipeline(name="single")
+    def impostor() -> int:
+        return note(1)
+
+    async with World().engine(single) as engine:
+        with pytest.raises(DefinitionError, match="two pipelines are named 'single'"):
+            await engine.submit(impostor.bind())
+        assert engine.pipelines == (single,)
+
+
+async def test_an_unknown_run_is_not_found() -> None:
+    async with World().engine() as engine:
+        for ask in (engine.find, engine.state, engine.wait, engine.result, engine.cancel):
+            with pytest.raises(NotFound, match="there is no run"):
+                await ask("f" * 32)
