@@ -56,11 +56,6 @@ def decode(raw: bytes | msgspec.Raw, annotation: object = Any) -> Any:
     return _revive(value) if b'"$path' in bytes(raw) else value
 
 
-def convert(value: object, annotation: object) -> Any:
-    """Give a value as its annotation wants it, as if it had come as JSON. Raises `msgspec.ValidationError`."""
-    return msgspec.convert(value, cast("type[Any]", annotation), dec_hook=_from_foreign, str_keys=True)
-
-
 def schemas(annotations: Iterable[object]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Give the JSON Schema of each annotation, and the `$defs` which they refer to.
 

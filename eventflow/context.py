@@ -26,7 +26,7 @@ class Checkpoint(Protocol):
         ...
 
     def save(self, state: object) -> None:
-        """Offer a state and return at once. Inside a `resume` loop it is recorded with the next position when the iteration ends, else soon.
+        """Offer a state and return at once. Inside a `resume` loop it is recorded with the next position at its end, else soon.
 
         What is offered before the last state was recorded replaces it: a crash loses at most the newest one.
         """

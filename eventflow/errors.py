@@ -1,30 +1,30 @@
 """Everything that eventflow raises.
 
-    EventflowError
-    ├── DefinitionError        a pipeline, task, sensor or trigger is written wrongly (names the user's file and line)
-    ├── ProjectError           a project folder can't be loaded (holds every mistake found)
-    ├── ParameterError         arguments that don't fit a pipeline's signature
-    ├── ValueNotStorable       a value that the journal can't carry
-    │   └── NotFinite          NaN or an infinity
-    ├── NotFound               a run, node, event or pipeline that isn't there
-    ├── InvalidRequest         a question to the daemon that makes no sense as it is put
-    │   └── Ambiguous          a short id that fits several things (lists them)
-    ├── NoDaemon               what only a daemon can do, and none is at work on the project
-    ├── RunError               how a run ended, when not with a result
-    │   ├── RunFailed
-    │   └── RunCancelled
-    ├── SensorError            a sensor can't look just now; it says when to try again
-    │   ├── WatchedFolderMissing
-    │   └── WatchedFolderUnreadable
-    ├── EngineClosed           asked of an engine that is stopping or stopped
-    ├── Refused                a unit that the journal would not commit: its guard found another state
-    └── JournalError           the journal can't be trusted or reached; each has an exit code
-        ├── JournalDamaged     74: I/O error, corruption, or shorter than it was
-        ├── JournalOwned       75: another process writes it
-        ├── JournalVersion     76: written by a newer eventflow
-        ├── JournalDenied      77: no permission
-        ├── JournalFull        74: no space left; not fatal to a running daemon
-        └── JournalMisplaced   78: on a file system that can't hold it
+EventflowError
+├── DefinitionError        a pipeline, task, sensor or trigger is written wrongly (names the user's file and line)
+├── ProjectError           a project folder can't be loaded (holds every mistake found)
+├── ParameterError         arguments that don't fit a pipeline's signature
+├── ValueNotStorable       a value that the journal can't carry
+│   └── NotFinite          NaN or an infinity
+├── NotFound               a run, node, event or pipeline that isn't there
+├── InvalidRequest         a question to the daemon that makes no sense as it is put
+│   └── Ambiguous          a short id that fits several things (lists them)
+├── NoDaemon               what only a daemon can do, and none is at work on the project
+├── RunError               how a run ended, when not with a result
+│   ├── RunFailed
+│   └── RunCancelled
+├── SensorError            a sensor can't look just now; it says when to try again
+│   ├── WatchedFolderMissing
+│   └── WatchedFolderUnreadable
+├── EngineClosed           asked of an engine that is stopping or stopped
+├── Refused                a unit that the journal would not commit: its guard found another state
+└── JournalError           the journal can't be trusted or reached; each has an exit code
+    ├── JournalDamaged     74: I/O error, corruption, or shorter than it was
+    ├── JournalOwned       75: another process writes it
+    ├── JournalVersion     76: written by a newer eventflow
+    ├── JournalDenied      77: no permission
+    ├── JournalFull        74: no space left; not fatal to a running daemon
+    └── JournalMisplaced   78: on a file system that can't hold it
 """
 
 from __future__ import annotations

@@ -283,7 +283,7 @@ class IdentitiesExpired(_Fact, frozen=True):
 
 
 class SensorChanged(_Fact, frozen=True):
-    """A sensor's health changed to `state`: `healthy`, `degraded` (it tries again by itself) or `stopped`."""
+    """A sensor's health changed to `state`: `healthy`, or `degraded` (it is started again by itself)."""
 
     sensor: str
     state: str

@@ -227,6 +227,7 @@ class World:
     clock: Clock
     random: Random
     watcher: Watcher
+    instrument: Instrument
 
 
 class Sensor(Protocol[D_co]):
@@ -243,10 +244,10 @@ class Sensor(Protocol[D_co]):
 
     @property
     def interval(self) -> float | None:
-        """The longest time, in seconds, between two observations of a healthy sensor, or None. Where it is missed the sensor is restarted."""
+        """The longest time, in seconds, between two observations of a healthy sensor, or None. A sensor that misses it is restarted."""
         ...
 
-    def observe(self, cursor: object, seen: Seen, world: World) -> AsyncIterator[Observation[D_co]]:
+    def observe(self, cursor: object, seen: Seen, world: World, /) -> AsyncIterator[Observation[D_co]]:
         """Yield observations for ever. When the iterator is asked for the next one, the last has been committed.
 
         `cursor` is that of the last committed observation, None at the first start ever. What it raises makes the sensor `degraded`: it

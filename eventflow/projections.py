@@ -363,19 +363,19 @@ def _cursor_moved(fact: facts.CursorMoved, seq: int, at: int) -> list[Change]:
 
 
 def _identities_known(fact: facts.IdentitiesKnown, seq: int, at: int) -> list[Change]:
-    return [Insert(SeenRow(fact.source, id)) for id in fact.ids]
+    return [Insert(SeenRow(fact.source, identity)) for identity in fact.ids]
 
 
 def _identities_forgotten(fact: facts.IdentitiesForgotten, seq: int, at: int) -> list[Change]:
-    return [Update(SeenRow, (fact.source, id), {}, {"forgotten_at": at}) for id in fact.ids]
+    return [Update(SeenRow, (fact.source, identity), {}, {"forgotten_at": at}) for identity in fact.ids]
 
 
 def _identities_kept(fact: facts.IdentitiesKept, seq: int, at: int) -> list[Change]:
-    return [Update(SeenRow, (fact.source, id), {}, {"forgotten_at": None}) for id in fact.ids]
+    return [Update(SeenRow, (fact.source, identity), {}, {"forgotten_at": None}) for identity in fact.ids]
 
 
 def _identities_expired(fact: facts.IdentitiesExpired, seq: int, at: int) -> list[Change]:
-    return [Delete(SeenRow, (fact.source, id)) for id in fact.ids]
+    return [Delete(SeenRow, (fact.source, identity)) for identity in fact.ids]
 
 
 def _sensor_changed(fact: facts.SensorChanged, seq: int, at: int) -> list[Change]:

@@ -1,4 +1,7 @@
-"""The legal transitions of runs and nodes: one table each, and one pure `apply`. `docs/architecture.md` draws them with the same names."""
+"""The states of runs and nodes, what may become of an event, how a sensor may be; and the legal transitions of runs and nodes.
+
+There is one table of transitions each, and one pure `apply`. `docs/architecture.md` draws them with the same names.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,12 @@ from eventflow.facts import Fact
 PENDING, RUNNING, RETRYING = "pending", "running", "retrying"
 QUEUED, HELD = "queued", "held"
 SUCCEEDED, FAILED, UPSTREAM_FAILED, CANCELLED, LOST = "succeeded", "failed", "upstream_failed", "cancelled", "lost"
+
+FIRED, FILTERED, REFUSED = "fired", "filtered", "refused"
+"""What can become of an event at a trigger."""
+
+HEALTHY, DEGRADED = "healthy", "degraded"
+"""How a sensor can be."""
 
 OPEN_RUN = frozenset({QUEUED, RUNNING, HELD})
 ENDED_RUN = frozenset({SUCCEEDED, FAILED, CANCELLED})

@@ -27,7 +27,7 @@ class SystemClock:
         return asyncio.get_running_loop().call_later(delay, callback)
 
     async def sleep(self, delay: float) -> None:
-        await anyio.sleep(delay)
+        await anyio.sleep(max(delay, 0.0))  # an instant that has passed meanwhile is no mistake
 
 
 class SystemRandom:

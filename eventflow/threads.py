@@ -81,6 +81,11 @@ class ThreadCall(Generic[T]):
             callback()
 
 
+async def in_loose_thread(function: Callable[[], T], name: str) -> T:
+    """Call a function that may never return, as on a disk that never answers, in a thread. A cancellation leaves the thread behind."""
+    return await ThreadCall(function, name).result()
+
+
 async def in_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call a function that blocks in a thread and give its result. A cancellation waits for the function to return."""
     call = ThreadCall(lambda: function(*args, **kwargs), getattr(function, "__name__", "call"))

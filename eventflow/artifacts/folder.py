@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from eventflow import codec
+from eventflow.durable import sync_folder, write_durably
 from eventflow.errors import JournalDamaged, NotFound
 from eventflow.ports import Instrument
 from eventflow.threads import in_thread
 
-_ASIDE = ".writing-"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -40,13 +38,13 @@ class ArtifactFolder:
         digest = codec.digest(data)
         place = self._place(digest)
         self._reached("artifacts.put.before")
-        if not place.exists():
+        if not _holds(place, digest):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             place.parent.mkdir(mode=0o700, exist_ok=True)
             write_durably(place, data, aside=self._folder, written=lambda: self._reached("artifacts.put.written"))
         # Also where it was there: whoever wrote it may have crashed before this.
         for folder in (place.parent, self._folder, self._folder.parent):
-            _sync_folder(folder)
+            sync_folder(folder)
         self._reached("artifacts.put.after")
         return digest
 
@@ -67,37 +65,8 @@ class ArtifactFolder:
         return self._folder / digest[:2] / digest
 
 
-def write_durably(place: Path, data: bytes, *, aside: Path, written: Callable[[], None] = lambda: None) -> None:
-    """Write a file of its owner's alone, so that after any crash it is there whole or not at all.
-
-    It is written in the folder `aside`, on the same disk, and gets its name after `written` was called. What a crash leaves there is
-    for `remove_leftovers`.
-    """
-    descriptor, name = tempfile.mkstemp(dir=aside, prefix=_ASIDE)
-    unfinished = Path(name)
+def _holds(place: Path, digest: str) -> bool:
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        written()
-        unfinished.rename(place)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    _sync_folder(place.parent)
-
-
-def remove_leftovers(*asides: Path) -> None:
-    """Remove what `write_durably` left in these folders when a process died. Only for whoever owns them, before anything is written."""
-    for aside in asides:
-        for unfinished in aside.glob(f"{_ASIDE}*"):
-            unfinished.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        return codec.digest(place.read_bytes()) == digest
+    except FileNotFoundError:
+        return False

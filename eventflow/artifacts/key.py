@@ -6,7 +6,7 @@ import os
 import secrets
 from pathlib import Path
 
-from eventflow.artifacts.folder import write_durably
+from eventflow.durable import write_durably
 from eventflow.errors import JournalDenied
 
 BYTES = 32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from eventflow import durations
@@ -88,13 +87,3 @@ class PipelineOptions:
                 raise ValueError("max_active_runs is at least 1")
             if isinstance(self.tags, str):
                 raise TypeError(f"tags is a list of texts, not {self.tags!r}")
-
-
-@dataclass(frozen=True, slots=True)
-class Body:
-    """A node's function and options at run time, with the annotations by which its inputs and its result are read."""
-
-    fn: Callable[..., object]
-    options: TaskOptions
-    inputs: Mapping[str, object]
-    result: object

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, ParamSpec, TypedDict, 
 
 from eventflow import codec, ids
 from eventflow.definition import annotations, functions, graph, places, tracing
+from eventflow.definition.bodies import Body
 from eventflow.definition.functions import Function
 from eventflow.definition.graph import Graph
-from eventflow.definition.options import Body, PipelineOptions
+from eventflow.definition.options import PipelineOptions
 from eventflow.definition.parameters import Parameters
 from eventflow.definition.tasks import Task
 from eventflow.definition.tracing import Trace
@@ -171,11 +172,10 @@ def _options(settings: PipelineSettings) -> PipelineOptions:
         return PipelineOptions(options.max_active_runs, tuple(options.tags), options.description)
 
 
-def _checked_name(name: object) -> str:
-    if isinstance(name, str) and ids.is_name(name):
-        return name
-    hint = "names look like retrain or retrain-all, with at most 64 characters; give one with @pipeline(name=...)"
-    raise DefinitionError(f"{name!r} can't be the name of a pipeline: {hint}", places.user_place())
+def _checked_name(name: str) -> str:
+    if mistake := ids.misnamed(name, "pipeline"):
+        raise DefinitionError(f"{mistake}; give it one with @pipeline(name=...)", places.user_place())
+    return name
 
 
 def _checked_body(name: str, body: Callable[P, R]) -> Callable[P, R]:

@@ -74,10 +74,10 @@ class Task(Generic[P, R, F]):
 
     def options(self, **settings: Unpack[TaskSettings]) -> Task[P, R, F]:
         """Give the task with other options, for one use. A name given here is the node's own: using it twice is a mistake."""
-        options = _options(self.settings, settings)
-        if settings.get("name") is None:
+        options, name = _options(self.settings, settings), settings.get("name")
+        if name is None:
             return self._with(dataclasses.replace(self._use, options=options))
-        return self._with(dataclasses.replace(self._use, options=options, name=_checked_name(options.name), is_fixed=True))
+        return self._with(dataclasses.replace(self._use, options=options, name=_checked_name(name), is_fixed=True))
 
     def __repr__(self) -> str:
         return f"<task {self.name}>"
@@ -136,11 +136,10 @@ def _checked(function: Function[F]) -> Function[F]:
     return function
 
 
-def _checked_name(name: object) -> str:
-    if isinstance(name, str) and ids.is_name(name):
-        return name
-    hint = "give it one: task(name=...)" if name == "<lambda>" else "names look like clean_data or clean-data-2, with at most 64 characters"
-    raise DefinitionError(f"{name!r} can't be the name of a task: {hint}", places.user_place())
+def _checked_name(name: str) -> str:
+    if mistake := ids.misnamed(name, "task"):
+        raise DefinitionError(f"{mistake}; give it one with task(name=...)", places.user_place())
+    return name
 
 
 def _shown(value: object) -> str:

@@ -13,16 +13,15 @@ from typing import Any, cast
 
 import msgspec
 
-from eventflow import codec
+from eventflow import codec, ids
 from eventflow.definition import annotations, fingerprints, places
+from eventflow.definition.bodies import Body
 from eventflow.definition.functions import Function
 from eventflow.definition.graph import Binding, DictOf, Item, ListOf, Literal, Node, Output, Parameter
-from eventflow.definition.options import Body, TaskOptions
+from eventflow.definition.options import TaskOptions
 from eventflow.definition.parameters import as_annotated
 from eventflow.definition.references import Reference, Source, shown
 from eventflow.errors import DefinitionError, ValueNotStorable
-
-_LONGEST_NAME = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +185,7 @@ def current() -> Trace | None:
 
 def _numbered(name: str, number: int) -> str:
     suffix = f"_{number}" if number > 1 else ""
-    return name[: _LONGEST_NAME - len(suffix)] + suffix
+    return name[: ids.LONGEST_NAME - len(suffix)] + suffix
 
 
 def _takes(signature: Signature) -> str:

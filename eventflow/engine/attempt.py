@@ -14,7 +14,7 @@ import msgspec
 
 from eventflow import durations
 from eventflow.context import Context, Interrupted, running
-from eventflow.definition.options import Body
+from eventflow.definition.bodies import Body
 from eventflow.engine.values import Snapshot, Values
 from eventflow.ports import Clock, Slot
 

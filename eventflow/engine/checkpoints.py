@@ -34,7 +34,7 @@ Start = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 """Starts a coroutine that the run owns."""
 
 
-class Progress:
+class AttemptCheckpoint:
     """The `Checkpoint` of one attempt.
 
     `load`, `save` and `advance` belong to the body, in whatever thread; the rest belongs to the loop. `write` records a checkpoint,

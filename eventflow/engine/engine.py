@@ -22,8 +22,8 @@ from eventflow.engine import recovery
 from eventflow.engine.admission import Admission
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
-from eventflow.engine.history import history, past
 from eventflow.engine.opened import Opened
+from eventflow.engine.recorded import past, recorded_run
 from eventflow.engine.results import result_of
 from eventflow.engine.run import RunExecution
 from eventflow.engine.steps import whole
@@ -50,6 +50,7 @@ class Engine:
         self._admission = Admission()
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
+        self._alone = asyncio.Lock()
         self._closing = False
         for pipeline in pipelines:
             self.add(pipeline)
@@ -231,7 +232,7 @@ class Engine:
         definition = self._pipelines[opened.pipeline].definition
         known = await past(self._ports.journal, opened.run) if opened.recovered else None
         opened.execution = RunExecution(
-            opened.run, opened.graph, definition, opened.given, ports=self._ports, values=self._values, past=known
+            opened.run, opened.graph, definition, opened.given, ports=self._ports, values=self._values, alone=self._alone, past=known
         )
         if opened.cancelled:
             opened.execution.cancel()
@@ -295,7 +296,7 @@ class Engine:
 
     async def _cancel_unadmitted(self, row: RunRow) -> None:
         self._admission.withdraw(row.run)
-        recorded = await history(self._ports.journal, row)
+        recorded = await recorded_run(self._ports.journal, row)
         await self._accepted(*recovery.cancelled(row.run, recorded.nodes, recorded.graph))
         if opened := self._open.get(row.run):
             self._forget(opened)
@@ -327,7 +328,7 @@ class Engine:
         self._recovered.set()
 
     async def _plan(self, row: RunRow) -> tuple[recovery.Plan, bytes]:
-        recorded = await history(self._ports.journal, row)
+        recorded = await recorded_run(self._ports.journal, row)
         pipeline = self._pipelines.get(row.pipeline)
         definition = None if pipeline is None else pipeline.definition
         return recovery.plan(row, recorded.nodes, recorded.graph, recorded.given, definition), recorded.given

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from eventflow import codec
 from eventflow.definition.annotations import is_tuple, part
+from eventflow.definition.bodies import Body
 from eventflow.definition.graph import Attribute, Binding, DictOf, Item, ListOf, Literal, Node, Output, Parameter, Step
-from eventflow.definition.options import Body
 
 POSITIONAL, NAMED = "*", "**"
 

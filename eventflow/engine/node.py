@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -16,12 +17,12 @@ import anyio
 
 from eventflow import facts, states
 from eventflow.context import Context, Stop
+from eventflow.definition.bodies import Body
 from eventflow.definition.graph import Node
-from eventflow.definition.options import Body
 from eventflow.durations import SECOND
 from eventflow.engine import failures
 from eventflow.engine.attempt import Ending, Raised, Returned, Stopped, attempt, is_cancelled
-from eventflow.engine.checkpoints import Progress, Saved
+from eventflow.engine.checkpoints import AttemptCheckpoint, Saved
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import Read, arguments
 from eventflow.engine.values import Values
@@ -38,7 +39,8 @@ class Wish(Enum):
 
 @dataclass(slots=True)
 class Frame:
-    """What the nodes of one run share. `careful` makes every start durable before its body; `start` starts a coroutine of the run.
+    """What the nodes of one run share. `careful` makes every start durable before its body; `start` starts a coroutine of the run;
+    `alone` is held by a node on its last chance, and is one for all runs.
 
     `wish` is set once the run is to stop; `active` counts the attempts under way.
     """
@@ -51,6 +53,7 @@ class Frame:
     parameter: Read
     output: Read
     start: Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
+    alone: asyncio.Lock
     wish: Wish | None = None
     active: int = 0
 
@@ -101,7 +104,7 @@ class NodeExecution:
         """Make one attempt and record how it ended. Where a shutdown or a cancel came first, make none."""
         if self._busy is not None:
             await self._busy.ended()
-        async with self._frame.ports.executor.slot(self._body.fn) as slot:
+        async with self._frame.alone if self._on_last_chance else _IN_COMPANY, self._frame.ports.executor.slot(self._body.fn) as slot:
             if self._frame.wish is not None:
                 return
             self._busy = slot
@@ -117,6 +120,11 @@ class NodeExecution:
         frame, by = self._frame, cause.node
         frame.ports.journal.enqueue(frame.unit(facts.NodeUpstreamFailed(frame.run, self.node.name, by)))
         self.outcome.set_result(Outcome(states.UPSTREAM_FAILED, self.node.name, failure=cause.failure))
+
+    @property
+    def _on_last_chance(self) -> bool:
+        # Of several nodes under which the process died, one is the culprit: each alone, it dies without taking the others along.
+        return self.crashes > 0 and self.crashes + 1 >= self._body.options.max_crashes
 
     # One attempt
 
@@ -135,29 +143,29 @@ class NodeExecution:
 
     async def _attempt(self, slot: Slot) -> None:
         self.stop = Stop()
-        progress = Progress(self._saved, self._frame.values, self._save, self._frame.start, self._frame.ports.instrument)
-        ending = await self._call(slot, progress, self.stop)
+        checkpoint = AttemptCheckpoint(self._saved, self._frame.values, self._save, self._frame.start, self._frame.ports.instrument)
+        ending = await self._call(slot, checkpoint, self.stop)
         self.stop = None
         self._frame.ports.instrument.reached("engine.attempt.ended")
         with anyio.CancelScope(shield=True):
             if isinstance(ending, Returned) and self._frame.wish is not Wish.CANCEL:
-                progress.drop()
+                checkpoint.drop()
                 await self._succeed(ending)
                 return
-            await progress.close()
-            self._saved = progress.saved
+            await checkpoint.close()
+            self._saved = checkpoint.saved
             if isinstance(ending, Raised) and self._frame.wish is not Wish.CANCEL:
                 await self._fail(ending)
             else:
                 begun = not isinstance(ending, Stopped) or ending.begun
                 await self._be_stopped(slot, begun=begun)
 
-    async def _call(self, slot: Slot, progress: Progress, stop: Stop) -> Ending:
+    async def _call(self, slot: Slot, checkpoint: AttemptCheckpoint, stop: Stop) -> Ending:
         frame = self._frame
-        context = Context(frame.run, frame.pipeline, self.node.name, self.attempt, progress, stop)
+        context = Context(frame.run, frame.pipeline, self.node.name, self.attempt, checkpoint, stop)
         try:
             args, kwargs = await arguments(self.node, self._body, frame.parameter, frame.output)
-            await progress.open()
+            await checkpoint.open()
         except BaseException as error:  # noqa: BLE001 - inputs are user values: whatever one raises when it is read fails this attempt alone
             return Stopped(begun=False) if is_cancelled() else Raised(error, "input")
         if frame.wish is not None:
@@ -222,3 +230,6 @@ class NodeExecution:
             self.outcome.set_result(Outcome(states.FAILED, name, failure=failures.lost("unknown")))
             return
         await frame.ports.journal.commit(frame.unit(lost))
+
+
+_IN_COMPANY = nullcontext()

@@ -15,8 +15,8 @@ import msgspec
 
 from eventflow import codec, facts, states
 from eventflow.definition import graph as graphs
+from eventflow.definition.bodies import Body
 from eventflow.definition.graph import Binding, Graph, Node, outputs
-from eventflow.definition.options import Body
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.inputs import NAMED, POSITIONAL
 from eventflow.errors import ParameterError

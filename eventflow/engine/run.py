@@ -13,8 +13,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from eventflow import facts, states
+from eventflow.definition.bodies import Body
 from eventflow.definition.graph import Graph, upstream
-from eventflow.definition.options import Body, TaskOptions
+from eventflow.definition.options import TaskOptions
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.failures import failure
 from eventflow.engine.gate import Gate, Outcome
@@ -30,7 +31,7 @@ class RunExecution:
     """Executes one run of a pipeline whose arguments are `given` (canonical JSON).
 
     `graph` is the run's own; `definition` is what the code says today, and lends the bodies and annotations. `past` is given for a run
-    that is taken up again.
+    that is taken up again. `alone` is the engine's: it keeps nodes on their last chance apart.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class RunExecution:
         *,
         ports: Ports,
         values: Values,
+        alone: asyncio.Lock,
         past: Mapping[str, Past] | None = None,
     ) -> None:
         self.run = run
@@ -57,6 +59,7 @@ class RunExecution:
             parameter=self._parameter,
             output=self._output,
             start=self._start_soon,
+            alone=alone,
         )
         known = past or {}
         self._nodes = {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from eventflow.testing.chance import SeededRandom
+from eventflow.testing.checker import check, check_folder
 from eventflow.testing.clock import VirtualClock
+from eventflow.testing.ledger import Ledger
 
-__all__ = ["SeededRandom", "VirtualClock"]
+__all__ = ["Ledger", "SeededRandom", "VirtualClock", "check", "check_folder"]

@@ -139,6 +139,34 @@ async def test_a_node_under_which_the_process_dies_too_often_is_poisoned() -> No
     assert (await world.node(run, "body")).reason == "poisoned"
 
 
+async def test_of_several_suspects_each_gets_its_last_chance_alone() -> None:
+    world, begun = World(), list[str]()
+
+    @task(max_crashes=2)
+    async def suspect(name: str) -> str:
+        begun.append(name)
+        return await anyio.sleep_forever() or name if innocent != name else name
+
+    @pipeline
+    def case(name: str) -> str:
+        return suspect(name)
+
+    innocent = ""
+    async with world.doomed(case) as engine:
+        runs = [(await engine.submit(case.bind(name))).id for name in ("a", "b", "c")]
+        await world.until(facts.AttemptStarted, count=3)
+    async with world.doomed(case):
+        await world.until(facts.AttemptStarted, count=4)
+        await turns()
+        assert len(await world.facts(facts.AttemptStarted)) == 4
+    guilty = begun[3]
+    innocent = next(name for name in ("a", "b", "c") if name != guilty)
+    async with world.engine(case) as engine:
+        assert await (await engine.find(runs["abc".index(innocent)])).result() == innocent
+        with pytest.raises(RunFailed, match="the process died under this node"):
+            await (await engine.find(runs["abc".index(guilty)])).result()
+
+
 async def test_an_at_most_once_node_is_unknown_after_a_crash() -> None:
     world, body = World(), Body()
     pipe = piped(body, at_most_once=True)
