@@ -7,7 +7,7 @@ from eventflow.definition.graph import Graph
 from eventflow.definition.options import Retry
 from eventflow.definition.pipelines import Call, Pipeline, pipeline
 from eventflow.definition.tasks import Task, task
-from eventflow.embed import run
+from eventflow.embed import open_engine, run
 from eventflow.engine.engine import Engine
 from eventflow.engine.handle import Run
 from eventflow.errors import (
@@ -21,9 +21,13 @@ from eventflow.errors import (
     RunCancelled,
     RunError,
     RunFailed,
+    SensorError,
     ValueNotStorable,
 )
 from eventflow.events import Event, Observation
+from eventflow.ports import Instrument, Seen, Sensor, World
+from eventflow.sensors.files import FileSensor, FileVersion
+from eventflow.triggers import Trigger
 
 __all__ = [
     "Call",
@@ -34,7 +38,10 @@ __all__ = [
     "EngineClosed",
     "Event",
     "EventflowError",
+    "FileSensor",
+    "FileVersion",
     "Graph",
+    "Instrument",
     "JournalError",
     "NotFound",
     "Observation",
@@ -46,9 +53,15 @@ __all__ = [
     "RunCancelled",
     "RunError",
     "RunFailed",
+    "Seen",
+    "Sensor",
+    "SensorError",
     "Task",
+    "Trigger",
     "ValueNotStorable",
+    "World",
     "current",
+    "open_engine",
     "pipeline",
     "run",
     "task",

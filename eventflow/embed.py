@@ -1,4 +1,4 @@
-"""eventflow inside a program: `run` for one run here and now.
+"""eventflow inside a program: `open_engine` for as long as the program likes, `run` for one run here and now.
 
 No server, no signal handlers, no folders that are loaded, nothing left behind. This is a composition root: it picks the adapters.
 """
@@ -8,29 +8,76 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import anyio
 
-from eventflow.artifacts.folder import ArtifactFolder, remove_leftovers
+from eventflow import durations
+from eventflow.artifacts.folder import ArtifactFolder
+from eventflow.artifacts.key import project_key
 from eventflow.artifacts.memory import MemoryArtifacts
 from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.durable import remove_leftovers
+from eventflow.durations import Duration
+from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.engine import Engine
+from eventflow.engine.groups import unwrapped
+from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.values import Values
 from eventflow.errors import EventflowError
 from eventflow.executors.local import LocalExecutor
 from eventflow.journal.memory import MemoryJournal
-from eventflow.ports import Instrument, Instruments, Ports
+from eventflow.journal.sqlite import open_sqlite
+from eventflow.ports import Instrument, Instruments, Ports, Sensor
+from eventflow.sensors.watching import FolderWatcher
 from eventflow.system import SystemClock, SystemRandom
 from eventflow.threads import in_thread
+from eventflow.triggers import Trigger, check
 
 R = TypeVar("R")
 
 
 @asynccontextmanager
-async def memory_engine(
-    pipelines: Iterable[Pipeline[..., Any]] = (), *, instruments: Sequence[Instrument] = ()
+async def open_engine(
+    state: str | os.PathLike[str],
+    *,
+    pipelines: Iterable[Pipeline[..., Any]] = (),
+    sensors: Iterable[Sensor[Any]] = (),
+    triggers: Iterable[Trigger[Any]] = (),
+    durability: Literal["full", "relaxed"] = "full",
+    drain: Duration = "30s",
+    threads: int = 32,
+    pickle: bool = True,
+    instruments: Sequence[Instrument] = (),
 ) -> AsyncGenerator[Engine]:
+    """Give an engine whose state is kept in a folder, and keep its sensors at work, until the block is left.
+
+    Runs that an earlier process left open are taken up; those of pipelines that aren't given are held. Leaving the block, what runs has
+    `drain` to end by itself; what doesn't goes on at the next start. `threads` bounds how many plain functions run at once; with
+    `pickle=False` a result that JSON can't carry is refused.
+
+    Raises `DefinitionError` for what is wrongly written, `JournalOwned` where another process has this state, and other `JournalError`s
+    where the journal can't be trusted: each says what to do.
+    """
+    folder, sensing, fitting = Path(state), tuple(sensors), tuple(triggers)
+    check(sensing, fitting)
+    clock, instrument = SystemClock(), Instruments(instruments)
+    with unwrapped():
+        async with open_sqlite(folder, clock=clock, instruments=instruments, durability=durability) as journal:
+            kept = folder / "artifacts"
+            await in_thread(remove_leftovers, folder, kept)
+            artifacts = ArtifactFolder(kept, instrument)
+            values = Values(artifacts, project_key(folder), pickles=pickle)
+            ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
+            engine = Engine(ports, values, pipelines)
+            dispatch = Dispatch(ports, engine, fitting)
+            async with engine.running(drain=durations.seconds(drain)), _sensing(ports, dispatch, sensing):
+                yield engine
+
+
+@asynccontextmanager
+async def memory_engine(pipelines: Iterable[Pipeline[..., Any]] = (), *, instruments: Sequence[Instrument] = ()) -> AsyncGenerator[Engine]:
     """Give an engine whose journal and artifacts are in memory: for runs that should leave no trace."""
     artifacts = MemoryArtifacts()
     ports = Ports(MemoryJournal(instruments), artifacts, LocalExecutor(), SystemClock(), SystemRandom(), Instruments(instruments))
@@ -61,3 +108,14 @@ def _in_loop() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+@asynccontextmanager
+async def _sensing(ports: Ports, dispatch: Dispatch, sensors: Sequence[Sensor[Any]]) -> AsyncGenerator[None]:
+    if not sensors:
+        yield
+        return
+    async with FolderWatcher(ports.clock, ports.instrument) as watcher, anyio.create_task_group() as tasks:
+        tasks.start_soon(Supervisor(ports, dispatch, sensors, watcher).run)
+        yield
+        tasks.cancel_scope.cancel()

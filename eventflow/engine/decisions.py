@@ -1,0 +1,70 @@
+"""What becomes of one event at one trigger: asks the trigger's functions, once, and gives their answer as facts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol, cast
+
+import msgspec
+
+from eventflow import facts, states
+from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.engine.failures import failure
+from eventflow.errors import ParameterError
+from eventflow.events import Event
+from eventflow.facts import Fact
+from eventflow.triggers import Trigger
+
+
+class Submissions(Protocol):
+    """What the engine gives for a decision that fires."""
+
+    def submission(
+        self, call: Call[Any], *, key: str | None = None, priority: int = 0, event: str | None = None, trigger: str | None = None
+    ) -> facts.RunSubmitted: ...
+    def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]: ...
+
+
+def decide(trigger: Trigger[Any], event: Event[Any], name: str, submissions: Submissions) -> tuple[Fact, ...]:
+    """Give the facts of the decision on an event, whose id in the journal is `name`. The trigger's functions may raise: that refuses it."""
+    try:
+        if trigger.where is not None and not trigger.where(event):
+            return (facts.DecisionMade(name, trigger.name, states.FILTERED),)
+        call = trigger.run.bind(**_arguments(trigger, event))
+    except KeyboardInterrupt:
+        raise  # somebody wants the process to end: the event is found again at its next start
+    except BaseException as error:  # noqa: BLE001 - user code: whatever it raises, SystemExit too, refuses this event, and the next goes on
+        return (facts.DecisionMade(name, trigger.name, states.REFUSED, reason=_reason(error)),)
+    submitted = submissions.submission(call, event=name, trigger=trigger.name)
+    fired = facts.DecisionMade(name, trigger.name, states.FIRED, run=submitted.run)
+    return (*submissions.graph_facts(trigger.run), submitted, fired)
+
+
+def _reason(error: BaseException) -> str:
+    told = failure(error)
+    return told.message if isinstance(error, ParameterError) else str(told)
+
+
+def _arguments(trigger: Trigger[Any], event: Event[Any]) -> Mapping[str, object]:
+    if trigger.params is None:
+        fields = _fields(event.data)
+        return {name: fields[name] for name in trigger.run.parameters.annotations if name in fields}
+    given = cast("object", trigger.params(event))
+    if isinstance(given, Mapping):
+        return cast("Mapping[str, object]", given)
+    raise ParameterError(f"trigger {trigger.name!r}: params gave {type(given).__name__}, not a dict of the pipeline's arguments")
+
+
+def _fields(data: object) -> Mapping[str, object]:
+    if isinstance(data, Mapping):
+        return cast("Mapping[str, object]", data)
+    return {name: getattr(data, name) for name in _field_names(data)}
+
+
+def _field_names(data: object) -> Iterable[str]:
+    if isinstance(data, msgspec.Struct):
+        return data.__struct_fields__
+    if dataclasses.is_dataclass(data):
+        return (field.name for field in dataclasses.fields(data))
+    return cast("Iterable[str]", getattr(data, "_fields", ()))  # those of a named tuple

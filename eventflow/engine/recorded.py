@@ -1,0 +1,75 @@
+"""What the journal knows of runs, read and put together: for taking them up again, and for showing them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eventflow import facts, states
+from eventflow.definition import graph as graphs
+from eventflow.definition.graph import Graph
+from eventflow.engine.checkpoints import Saved
+from eventflow.engine.failures import lost
+from eventflow.engine.gate import Outcome
+from eventflow.engine.node import Past
+from eventflow.errors import JournalDamaged
+from eventflow.facts import Fact
+from eventflow.ports import Journal, JournalView
+from eventflow.projections import AttemptRow, CheckpointRow, GraphRow, NodeRow, RunRow
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """What is recorded of a run: its graph, its arguments (canonical JSON), and the rows of its nodes."""
+
+    graph: Graph
+    given: bytes
+    nodes: Sequence[NodeRow]
+
+
+async def recorded_run(journal: JournalView, run: RunRow) -> RecordedRun:
+    """Read what is recorded of a run. Raises `JournalDamaged` where a part of it is missing."""
+    rows = await journal.select(GraphRow, digest=run.graph)
+    found = await journal.facts([run.seq, *(row.seq for row in rows)])
+    submitted, recorded = found.get(run.seq), found.get(rows[0].seq) if rows else None
+    if not isinstance(submitted, facts.RunSubmitted) or not isinstance(recorded, facts.GraphRecorded):
+        raise JournalDamaged(f"the journal holds run {run.run} without its arguments or its graph: run `eventflow journal verify`")
+    return RecordedRun(graphs.decode(recorded.graph), bytes(submitted.arguments), await journal.select(NodeRow, run=run.run))
+
+
+async def past(journal: Journal, run: str) -> dict[str, Past]:
+    """Give what each node of a run that has begun had come to, those that have ended in that order."""
+    nodes = await journal.select(NodeRow, run=run, order="ended_at")
+    failures = Counter(row.node for row in await journal.select(AttemptRow, run=run, state=states.FAILED))
+    checkpoints = {row.node: row for row in await journal.select(CheckpointRow, run=run)}
+    found = await journal.facts([*_result_seqs(nodes), *(row.seq for row in checkpoints.values())])
+    return {row.node: _past(row, failures[row.node], found, checkpoints.get(row.node)) for row in nodes}
+
+
+def _past(row: NodeRow, failures: int, found: dict[int, Fact], checkpoint: CheckpointRow | None) -> Past:
+    if row.state in states.ENDED_NODE:
+        return Past(outcome=_outcome(row, None if row.result_seq is None else found.get(row.result_seq)))
+    return Past(
+        attempt=row.attempt,
+        failures=failures,
+        crashes=row.crashes,
+        due=row.due,
+        saved=_saved(None if checkpoint is None else found.get(checkpoint.seq)),
+    )
+
+
+def _outcome(row: NodeRow, fact: Fact | None) -> Outcome:
+    if isinstance(fact, facts.AttemptSucceeded):
+        return Outcome(row.state, row.node, result=fact.result)
+    if isinstance(fact, facts.AttemptFailed):
+        return Outcome(row.state, row.node, failure=fact.failure)
+    return Outcome(row.state, row.node, failure=lost(row.reason or row.state))
+
+
+def _saved(fact: Fact | None) -> Saved:
+    return Saved(fact.position, fact.state) if isinstance(fact, facts.CheckpointSaved) else Saved()
+
+
+def _result_seqs(nodes: Iterable[NodeRow]) -> list[int]:
+    return [row.result_seq for row in nodes if row.result_seq is not None]

@@ -1,0 +1,100 @@
+"""What is wrong in a project whose modules were imported: in its pipelines, its sensors, its triggers, and between them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol, TypeVar, get_args, get_origin, is_typeddict
+
+import msgspec
+
+from eventflow import triggers
+from eventflow.definition import annotations
+from eventflow.errors import DefinitionError
+from eventflow.events import Observation
+from eventflow.project.contents import Contents, Found
+from eventflow.triggers import Trigger
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+N = TypeVar("N", bound=_Named)
+
+
+def mistakes_in(found: Contents, *, is_whole: bool) -> list[str]:
+    """Give every mistake, as `file:line: message`.
+
+    Where some modules could not be imported (`is_whole` is false), nothing is said about what may be missing because of that.
+    """
+    broken = [f"{sensor.place}: {mistake}" for sensor in found.sensors for mistake in triggers.mistakes_in(sensor.value)]
+    mistakes = [mistake for pipeline in found.pipelines for mistake in _in_pipeline(pipeline)]
+    mistakes += _twice("pipelines", found.pipelines)
+    mistakes += broken or _twice("sensors", found.sensors)
+    mistakes += _twice("triggers", found.triggers)
+    for trigger in found.triggers:
+        mistakes += (f"{trigger.place}: trigger {trigger.value.name!r} {wrong}" for wrong in _in_trigger(trigger.value, found, is_whole))
+    return mistakes
+
+
+def _in_pipeline(found: Found[Any]) -> Iterator[str]:
+    try:
+        found.value.definition  # noqa: B018 - traces and checks it
+    except DefinitionError as error:
+        yield f"{error.where or found.place}: {error.message}"
+
+
+def _twice(kind: str, all_found: Sequence[Found[N]]) -> Iterator[str]:
+    first: dict[str, str] = {}
+    for one in all_found:
+        name = one.value.name
+        if name in first:
+            yield f"{one.place}: two {kind} are named {name!r}: the other one is at {first[name]}"
+        else:
+            first[name] = one.place
+
+
+def _in_trigger(trigger: Trigger[Any], found: Contents, is_whole: bool) -> Iterator[str]:  # noqa: FBT001 - passed on
+    for option, kind, value, known, folder in (
+        ("on", "sensor", trigger.on, found.sensors, "sensors/"),
+        ("run", "pipeline", trigger.run, found.pipelines, "pipelines/"),
+    ):
+        if is_whole and not any(one.value is value for one in known):
+            yield f"has {option}={value!r}, which is no {kind} of this project: give it a name of its own in a module of {folder}"
+    if trigger.params is None and any(one.value is trigger.run for one in found.pipelines):
+        yield from _unfilled(trigger)
+
+
+def _unfilled(trigger: Trigger[Any]) -> Iterator[str]:
+    data = _data_type(trigger.on)
+    if data is None:
+        return
+    try:
+        required: list[str] = trigger.run.parameters.schema()["required"]
+    except DefinitionError:
+        return  # said of the pipeline already
+    missing = [name for name in required if name not in _fields(data) and not hasattr(data, name)]
+    if missing:
+        named = ", ".join(map(repr, missing))
+        yield (
+            f"has no params, and the events of sensor {trigger.on.name!r} carry {annotations.text(data)}, which has no {named} "
+            f"for pipeline {trigger.run.name!r}: say params=lambda event: {{{missing[0]!r}: ...}}"
+        )
+
+
+def _data_type(sensor: object) -> type | None:
+    """Give the class of the data in a sensor's events, where its annotations tell it and its fields are known."""
+    written = annotations.of_function(getattr(type(sensor), "observe", _data_type)).get("return")
+    observation = next(iter(get_args(written)), None)
+    data = next(iter(get_args(observation)), None) if get_origin(observation) is Observation else None
+    return data if isinstance(data, type) and _fields(data) else None
+
+
+def _fields(data: Any) -> frozenset[str]:
+    if issubclass(data, msgspec.Struct):
+        return frozenset(data.__struct_fields__)
+    if dataclasses.is_dataclass(data):
+        return frozenset(field.name for field in dataclasses.fields(data))
+    return frozenset(data.__annotations__) if is_typeddict(data) else frozenset()

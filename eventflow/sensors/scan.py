@@ -1,0 +1,130 @@
+"""A look at a folder: the identity of every file that is there."""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from eventflow.sensors.globs import Globs
+from eventflow.sensors.mounts import Mounts
+
+_SLICE = 2000
+"""Files that are looked at in one go: some ten milliseconds on a local disk."""
+
+
+class Version(NamedTuple):
+    """One version of a file: its path, its inode (None where that says nothing), bytes, nanoseconds since 1970."""
+
+    path: str
+    inode: int | None
+    size: int
+    mtime: int
+
+
+def identity(version: Version) -> str:
+    """Give the identity of a version, in which any path survives as ASCII. Journals keep it: never change how it is written."""
+    return _identity(quote(version.path), version.inode, version.size, version.mtime)
+
+
+def version_of(identity: str) -> Version:
+    """Give the version that an identity was made of."""
+    path, _, rest = identity.rpartition("#")
+    inode, size, mtime = rest.split(".")
+    return Version(os.fsdecode(unquote_to_bytes(path)), None if inode == "-" else int(inode), int(size), int(mtime))
+
+
+def quote(path: str) -> str:
+    """Write a path as it stands in identities: bytes that aren't plain as the escapes of a URL."""
+    return quote_from_bytes(os.fsencode(path), safe="/")
+
+
+def below(folder: str, name: str) -> str:
+    """Give the path of something in a folder; the folder "" is the one that paths start from."""
+    return f"{folder}/{name}" if folder else name
+
+
+class Scan:
+    """One look at a folder, taken slice by slice. To be used in a worker thread, since every disk may be slow.
+
+    Only regular files count. Links are not followed, and nothing is ever opened, so a FIFO or a device can do no harm. A subfolder or a
+    file that can't be looked at ends up in `unreadable`, and the rest is seen all the same; only the watched folder itself must be
+    readable: `more` raises the `OSError` that says why it isn't. `written` is what the paths in identities begin with.
+    """
+
+    def __init__(self, folder: str, written: str, globs: Globs, *, recursive: bool, mounts: Mounts | None = None) -> None:
+        self.found: dict[str, int | None] = {}
+        """The identity of each file, with the instant (nanoseconds) at which this machine's kernel changed its inode last, None where
+        another's did. Strings and numbers only: of a folder with 100,000 files the garbage collector notices nothing."""
+        self.unreadable: list[str] = []
+        """What could not be looked at, quoted as in identities."""
+        self._folder = folder
+        self._written = written
+        self._globs = globs
+        self._recursive = recursive
+        self._mounts = mounts
+        self._own_inodes: dict[int, bool] = {}
+        self._folders = [""]
+        self._entries: list[os.DirEntry[str]] = []
+        self._entered = ""
+
+    def more(self) -> bool:
+        """Look at the next slice; tell whether there is more."""
+        room = _SLICE
+        while room > 0 and (self._entries or self._folders):
+            room -= 1
+            if self._entries:
+                self._look_at(self._entries.pop())
+            else:
+                self._enter(self._folders.pop())
+        return bool(self._entries or self._folders)
+
+    def _enter(self, folder: str) -> None:
+        self._entered = folder
+        try:
+            self._entries = self._list(folder)
+        except OSError as error:
+            if not folder:
+                raise
+            if not isinstance(error, FileNotFoundError | NotADirectoryError):
+                self.unreadable.append(self._quoted(folder))
+
+    def _list(self, folder: str) -> list[os.DirEntry[str]]:
+        files: list[os.DirEntry[str]] = []
+        meant = self._globs.names_in(folder)
+        with os.scandir(self._path(folder)) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    if meant(entry.name):
+                        files.append(entry)
+                elif self._recursive and entry.is_dir(follow_symlinks=False) and self._globs.enter(below(folder, entry.name)):
+                    self._folders.append(below(folder, entry.name))
+        return files
+
+    def _look_at(self, entry: os.DirEntry[str]) -> None:
+        try:
+            stat = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        except OSError:
+            self.unreadable.append(self._quoted(below(self._entered, entry.name)))
+            return
+        own = self._own(stat.st_dev)
+        quoted = self._quoted(below(self._entered, entry.name))
+        self.found[_identity(quoted, stat.st_ino if own else None, stat.st_size, stat.st_mtime_ns)] = stat.st_ctime_ns if own else None
+
+    def _own(self, device: int) -> bool:
+        if device not in self._own_inodes:
+            self._mounts = self._mounts or Mounts.read()
+            self._own_inodes[device] = self._mounts.own_inodes(self._path(self._entered))
+        return self._own_inodes[device]
+
+    def _path(self, folder: str) -> str:
+        return below(self._folder, folder) if folder else self._folder
+
+    def _quoted(self, path: str) -> str:
+        return quote(below(self._written, path))
+
+
+def _identity(quoted: str, inode: int | None, size: int, mtime: int) -> str:
+    return f"{quoted}#{'-' if inode is None else inode}.{size}.{mtime}"

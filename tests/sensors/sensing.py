@@ -1,0 +1,156 @@
+"""What the tests of sensors share: a journal of one source, a watcher in the hand, and a sensor under way."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Generator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from pathlib import Path
+
+import anyio.lowlevel
+
+from eventflow import codec
+from eventflow.events import Event, Observation
+from eventflow.ports import Instrument, Watcher, World
+from eventflow.sensors.files import FileSensor, FileVersion
+from eventflow.sensors.waiting import News
+from eventflow.testing import SeededRandom, VirtualClock
+
+
+class Crashed(Exception):
+    """The process died before this could be committed."""
+
+
+class Book:
+    """Keeps what a sensor yields as a journal would, and refuses what a journal would refuse."""
+
+    def __init__(self) -> None:
+        self.cursor: object = None
+        self.taken: dict[str, int | None] = {}
+        self.events: list[Event[FileVersion]] = []
+        self.observations: list[Observation[FileVersion]] = []
+        self.commits_left: int | None = None
+
+    async def all(self) -> Mapping[str, int | None]:
+        return dict(self.taken)
+
+    async def of(self, ids: Collection[str]) -> frozenset[str]:
+        return frozenset(ids) & self.taken.keys()
+
+    def commit(self, seen: Observation[FileVersion]) -> None:
+        if self.commits_left is not None:
+            self.commits_left -= 1
+            if self.commits_left < 0:
+                raise Crashed
+        fresh = [event.id for event in seen.events] + list(seen.known)
+        assert len({*fresh}) == len(fresh)
+        assert not self.taken.keys() & {*fresh}
+        assert self.taken.keys() >= {*seen.forget, *seen.keep}
+        assert len(seen.events) <= 500
+        assert len(seen.forget) <= 500
+        for event in seen.events:
+            assert codec.decode(codec.encode(event.data, FileVersion), FileVersion) == event.data
+        for name in (*fresh, *(event.subject or "" for event in seen.events)):
+            assert name.encode("utf-8")
+            assert name.isprintable()
+        self.taken.update(dict.fromkeys(fresh), **dict.fromkeys(seen.forget, 1), **dict.fromkeys(seen.keep))
+        self.events += seen.events
+        self.observations.append(seen)
+        if seen.cursor is not None:
+            self.cursor = codec.decode(codec.encode(seen.cursor))
+
+    @property
+    def names(self) -> list[str]:
+        return [event.data.path.name for event in self.events]
+
+    @property
+    def gone(self) -> int:
+        return sum(at is not None for at in self.taken.values())
+
+    def expire(self) -> None:
+        """The retention of what is gone is over."""
+        self.taken = {name: at for name, at in self.taken.items() if at is None}
+
+
+class HandWatcher:
+    """The `Watcher` port, which says nothing unless a test says it."""
+
+    def __init__(self) -> None:
+        self.folders: dict[Path, News] = {}
+
+    @contextmanager
+    def watch(self, folder: Path, *, recursive: bool) -> Generator[News]:  # noqa: ARG002 - the port's words
+        self.folders[folder] = News()
+        try:
+            yield self.folders[folder]
+        finally:
+            del self.folders[folder]
+
+    def tell(self) -> None:
+        for news in self.folders.values():
+            news.tell()
+
+
+class Troubles(Instrument):
+    """Keeps what a sensor complains of."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def troubled(self, place: str, error: BaseException) -> None:
+        self.told.append(f"{place}: {error}")
+
+
+class Sensing:
+    """A sensor under way, with its time in the test's hand."""
+
+    def __init__(self, sensor: FileSensor, book: Book, clock: VirtualClock, watcher: Watcher) -> None:
+        self.sensor = sensor
+        self.book = book
+        self.clock = clock
+        self.watcher = watcher
+        self.error: Exception | None = None
+        self.troubles = Troubles()
+
+    async def run(self) -> None:
+        world = World(self.clock, SeededRandom(), self.watcher, self.troubles)
+        try:
+            async with aclosing(self.sensor.observe(self.book.cursor, self.book, world)) as observations:
+                async for observation in observations:
+                    self.book.commit(observation)
+        except Exception as error:  # noqa: BLE001 - the test asks for it
+            self.error = error
+
+    async def rest(self) -> None:
+        """Return once the sensor waits for time to pass, or has failed."""
+        while self.clock.waiting == 0 and self.error is None:
+            await anyio.lowlevel.checkpoint()
+
+    async def after(self, seconds: float) -> list[str]:
+        """Let time pass, in one go, and give the names of all files that have fired so far."""
+        await self.clock.advance(seconds)
+        await self.rest()
+        return self.book.names
+
+    async def told(self) -> list[str]:
+        """Let the watcher say that something changed, and the sensor look."""
+        await self.after(1)
+        assert isinstance(self.watcher, HandWatcher)
+        self.watcher.tell()
+        await self.clock.advance(0)
+        return await self.after(0)
+
+
+@asynccontextmanager
+async def sensing(
+    sensor: FileSensor, book: Book | None = None, *, clock: VirtualClock | None = None, watcher: Watcher | None = None
+) -> AsyncGenerator[Sensing]:
+    """Start a sensor, and let it have its first look."""
+    under_way = Sensing(sensor, book or Book(), clock or VirtualClock(), watcher or HandWatcher())
+    task = asyncio.create_task(under_way.run())
+    try:
+        await under_way.rest()
+        yield under_way
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
