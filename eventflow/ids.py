@@ -7,8 +7,13 @@ import re
 SHORT = 8
 """How many digits people see and type. They are the last ones: the first ones of a UUIDv7 are a clock and look all alike."""
 
+LONGEST_NAME = 64
+
+NAME_RULE = f"use a-z, 0-9, _ and -, beginning with a letter or _, at most {LONGEST_NAME} characters"
+"""What people are told of names."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
-_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,63}")
+_NAME = re.compile(rf"[a-z_][a-z0-9_-]{{0,{LONGEST_NAME - 1}}}")
 
 
 def uuid7(now: int, bits: int) -> str:
@@ -30,5 +35,10 @@ def is_id(value: str) -> bool:
 
 
 def is_name(value: str) -> bool:
-    """Tell whether a text may name a pipeline, a sensor or a trigger: `[a-z_][a-z0-9_-]{0,63}`."""
+    """Tell whether a text may name a pipeline, a task, a node, a sensor or a trigger."""
     return _NAME.fullmatch(value) is not None
+
+
+def misnamed(value: object, kind: str) -> str | None:
+    """Give why something can't name a thing of some kind, such as `sensor`; None where it can."""
+    return None if isinstance(value, str) and is_name(value) else f"{value!r} can't name a {kind}: {NAME_RULE}"

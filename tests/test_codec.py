@@ -170,10 +170,6 @@ def test_a_value_that_does_not_fit_is_refused_when_read() -> None:
         codec.decode(b"5", Path)
 
 
-def test_convert_reads_plain_values_as_json_would_be() -> None:
-    assert codec.convert({"x": 1, "tags": ["a"], "origin": "/o"}, Point) == Point(1, ["a"], Path("/o"))
-
-
 def test_a_digest_is_blake2b_256() -> None:
     assert codec.digest(b"") == "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 LIBRARY = Path(__file__).parents[1] / "eventflow"
-PURE = ("errors", "codec", "ids", "durations", "definition", "events", "context", "facts", "states", "projections")
+PURE = ("errors", "codec", "ids", "durations", "escapes", "definition", "events", "context", "facts", "states", "projections")
 ROOTS = ("__init__", "__main__", "embed", "cli", "daemon")
 
 

@@ -181,8 +181,8 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "a task": (lambda: Pipeline("p", train), "made of a task"),
     "a decorated task": (lambda: pipeline(train), "expected a function, got <task train>"),
     "a class": (lambda: pipeline(dict), "expected a function"),
-    "a lambda": (lambda: pipeline(lambda: None), "'<lambda>' can't be the name of a pipeline"),
-    "a bad name": (lambda: pipeline(name="Re train")(clean), "'Re train' can't be the name of a pipeline: names look like"),
+    "a lambda": (lambda: pipeline(lambda: None), "'<lambda>' can't name a pipeline"),
+    "a bad name": (lambda: pipeline(name="Re train")(clean), "'Re train' can't name a pipeline: use a-z, 0-9, _ and -"),
     "no active run": (lambda: pipeline(max_active_runs=0), "max_active_runs is at least 1"),
     "a text as tags": (lambda: pipeline(tags="ml"), "tags is a list of texts"),
     "an unknown setting": (lambda: pipeline(max_runs=1), "max_runs"),  # type: ignore[call-overload]
@@ -191,8 +191,8 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "no steps": (lambda: Pipeline("p", steps=[]), "steps is a list of names with functions"),
     "steps without names": (lambda: Pipeline("p", steps=[clean]), "steps is a list of names with functions"),  # type: ignore[list-item]
     "two steps of a name": (lambda: Pipeline("p", steps=[("a", clean), ("a", train)]), "pipeline 'p' has two steps named 'a'"),
-    "a step's bad name": (lambda: Pipeline("p", steps=[("A B", clean)]), "'A B' can't be the name of a task"),
-    "a step's other bad name": (lambda: Pipeline("p", steps=[("A B", train)]), "'A B' can't be the name of a task"),
+    "a step's bad name": (lambda: Pipeline("p", steps=[("A B", clean)]), "'A B' can't name a task"),
+    "a step's other bad name": (lambda: Pipeline("p", steps=[("A B", train)]), "'A B' can't name a task"),
     "a step that is no function": (lambda: Pipeline("p", steps=[("a", 5)]), "expected a function, got 5"),  # type: ignore[list-item]
 }
 

@@ -97,10 +97,13 @@ BAD_OPTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "unknown": (lambda: task(retries=3), "unexpected keyword argument 'retries'"),  # type: ignore[call-overload]
     "a duration for one use": (lambda: load.options(timeout=-1), "-1 is not a duration"),
     "unknown for one use": (lambda: load.options(nam="x"), "unexpected keyword argument 'nam'"),  # type: ignore[call-arg]
-    "a bad name": (lambda: task(name="Load it")(lambda: None), "'Load it' can't be the name of a task: names look like"),
-    "a bad name for one use": (lambda: load.options(name=""), "'' can't be the name of a task"),
-    "a name that is no text": (lambda: load.options(name=5), "5 can't be the name of a task"),  # type: ignore[arg-type]
-    "a lambda": (lambda: task(lambda: None), "'<lambda>' can't be the name of a task: give it one"),
+    "a bad name": (lambda: task(name="Load it")(lambda: None), "'Load it' can't name a task: use a-z, 0-9, _ and -"),
+    "a bad name for one use": (lambda: load.options(name=""), "'' can't name a task"),
+    "a name that is no text": (lambda: load.options(name=5), "5 can't name a task"),  # type: ignore[arg-type]
+    "a lambda": (
+        lambda: task(lambda: None),
+        "'<lambda>' can't name a task: use a-z, 0-9, _ and -, beginning with a letter or _, at most 64 characters; give it one",
+    ),
     "no function": (lambda: task(5), "expected a function, got 5"),  # type: ignore[call-overload]
     "a class": (lambda: task(dict), "expected a function, got <class 'dict'>"),
     "a partial": (lambda: task(functools.partial(int, base=2)), "expected a function"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_type
 
-from eventflow import Call, Pipeline, Retry, pipeline, task
+from eventflow import Call, Event, Observation, Pipeline, Retry, Seen, Sensor, Trigger, World, pipeline, task
 
 
 @dataclass
@@ -85,3 +86,20 @@ def count(parts: tuple[list[float], list[float]]) -> int:
 etl = Pipeline("etl", steps=[("load", load), ("split", split), ("count", count)], tags=["etl"])
 assert_type(etl, Pipeline[..., object])
 assert_type(etl.bind("x", anything=1), Call[object])
+
+
+class Ticks:
+    name = "ticks"
+    interval = 60.0
+
+    async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[int], None]:
+        count = cursor if isinstance(cursor, int) else 0
+        known = await seen.of([str(count)])
+        if not known:
+            event = Event(id=str(count), source=self.name, type="tick", time=world.clock.now(), data=count)
+            yield Observation(events=(event,), cursor=count + 1)
+
+
+ticks: Sensor[int] = Ticks()
+on_tick = Trigger("on-tick", on=ticks, run=retrain, params=lambda event: {"path": Path(str(event.data + 1)), "rates": []})
+assert_type(on_tick, Trigger[int])

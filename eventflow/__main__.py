@@ -1,0 +1,7 @@
+"""`python -m eventflow`."""
+
+from __future__ import annotations
+
+from eventflow.cli import main
+
+main()

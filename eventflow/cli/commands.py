@@ -1,0 +1,74 @@
+"""`eventflow COMMAND`: the commands by name. The module of each is imported when it is asked for, so that every one of them starts fast."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from eventflow.cli.endings import exit_code
+
+COMMANDS: Mapping[str, str] = {
+    "serve": "Run the daemon: watch, fire, run, until it is asked to stop.",
+    "runs": "List runs, the newest first.",
+    "show": "Show a run with its nodes.",
+    "logs": "Show what a run's tasks printed and logged.",
+    "why": "Explain an event, a run or a node.",
+    "cancel": "Have a run cancelled.",
+    "run": "Run a pipeline here and now, leaving no trace.",
+    "submit": "Have the daemon run a pipeline, durably.",
+    "graph": "Draw a pipeline.",
+    "check": "Load the project and report every mistake in it.",
+    "init": "Make a new project.",
+    "journal": "Verify or repair the journal.",
+}
+"""Each command with what it does. It is the object of its own name in the module of that name."""
+
+
+class Commands(click.Group):
+    """A group that imports a command when it is asked for, and ends as `endings` says: with words and an exit code, never a traceback."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        return getattr(import_module(f"eventflow.cli.{cmd_name}"), cmd_name) if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        kwargs["standalone_mode"] = False
+        sys.exit(exit_code(lambda: super(Commands, self).main(*args, **kwargs)))
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click calls it so
+    if wanted:
+        click.echo(f"eventflow {version('eventflow')}")
+        ctx.exit()
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.option(
+    "--project",
+    type=click.Path(path_type=Path),
+    default=".",
+    envvar="EVENTFLOW_PROJECT",
+    help="The project's folder, or one inside it; without this the current folder.",
+)
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version.")
+@click.pass_context
+def eventflow(ctx: click.Context, project: Path) -> None:
+    """Event-driven workflows on one machine: sensors fire pipelines, every fact is journaled."""
+    ctx.obj = project
+
+
+def main() -> NoReturn:
+    """Do what the command line asks for, and end the process."""
+    eventflow.main(prog_name="eventflow")

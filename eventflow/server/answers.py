@@ -1,0 +1,194 @@
+"""The shape of every answer of the HTTP API: what the server writes as JSON, the client reads, and `--json` prints.
+
+Instants are microseconds UTC. Runs and events are named by whole ids. A field that has nothing to say is null, never absent.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from eventflow.definition.graph import Graph
+from eventflow.facts import Failure, Record
+from eventflow.logs.lines import Line
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What all answers share: they are values."""
+
+
+class SensorEntry(Answer, frozen=True):
+    """A sensor's health (`healthy` or `degraded`), since when, and why."""
+
+    sensor: str
+    state: str
+    since: int
+    reason: str | None
+
+
+class Health(Answer, frozen=True):
+    """Who answers. `pid` is the daemon's, null where none runs and the journal is only read; `seq` is the journal's last fact."""
+
+    version: str
+    pid: int | None
+    seq: int
+    full: bool
+    sensors: list[SensorEntry]
+
+
+class PipelineEntry(Answer, frozen=True):
+    """A pipeline in a listing; `where` is the `file:line` of its definition, `version` the digest of its graph."""
+
+    pipeline: str
+    description: str
+    tags: list[str]
+    max_active_runs: int | None
+    where: str
+    version: str
+
+
+class PipelineDetail(Answer, frozen=True):
+    """A pipeline with its graph, and its parameters as JSON Schema."""
+
+    pipeline: PipelineEntry
+    graph: Graph
+    parameters: msgspec.Raw
+
+
+class ShownValue(Answer, frozen=True):
+    """A value of user code: its `json`, or, where it isn't kept in the journal itself, a few words such as `artifact: pickle, 12 kB`."""
+
+    json: object
+    artifact: str | None
+
+
+class RunEntry(Answer, frozen=True):
+    """A run in a listing. `seq` is its place in the order of submission; `reason` is the failed node, or why it is held."""
+
+    run: str
+    seq: int
+    pipeline: str
+    state: str
+    created_at: int
+    started_at: int | None
+    ended_at: int | None
+    priority: int
+    key: str | None
+    event: str | None
+    trigger: str | None
+    cancel_requested: bool
+    reason: str | None
+
+
+class AttemptEntry(Answer, frozen=True):
+    """One try of a node: `running`, `succeeded`, `failed`, `cancelled` or `lost`, with the reason where there is one."""
+
+    attempt: int
+    state: str
+    started_at: int
+    ended_at: int | None
+    reason: str | None
+    failure: Failure | None
+
+
+class CheckpointEntry(Answer, frozen=True):
+    """Where a node's body last saved, and when."""
+
+    position: int
+    saved_at: int
+
+
+class NodeDetail(Answer, frozen=True):
+    """A node of a run. `upstream` names what it depends on, `due` is when it is tried again."""
+
+    node: str
+    task: str
+    upstream: list[str]
+    state: str
+    attempts: list[AttemptEntry]
+    started_at: int | None
+    ended_at: int | None
+    due: int | None
+    reason: str | None
+    checkpoint: CheckpointEntry | None
+    result: ShownValue | None
+    failure: Failure | None
+
+
+class RunDetail(Answer, frozen=True):
+    """A run with its arguments, its nodes in the order of its graph (those that haven't begun too), and how it ended."""
+
+    run: RunEntry
+    arguments: msgspec.Raw
+    graph: str
+    nodes: list[NodeDetail]
+    result: ShownValue | None
+    failure: Failure | None
+
+
+class DecisionEntry(Answer, frozen=True):
+    """What became of an event at a trigger, why, and with which run."""
+
+    trigger: str
+    outcome: str
+    decided_at: int
+    run: str | None
+    reason: str | None
+
+
+class EventEntry(Answer, frozen=True):
+    """An event in a listing, with what was decided about it."""
+
+    event: str
+    seq: int
+    source: str
+    id: str
+    type: str
+    subject: str | None
+    time: int
+    received_at: int
+    decisions: list[DecisionEntry]
+
+
+class EventDetail(Answer, frozen=True):
+    """An event with its data."""
+
+    event: EventEntry
+    data: msgspec.Raw
+
+
+class LogPage(Answer, frozen=True):
+    """Lines that a run's attempts printed or logged, in order. `after` is where the next page begins, `more` whether there is one now."""
+
+    lines: list[Line]
+    after: int
+    more: bool
+
+
+class FactPage(Answer, frozen=True):
+    """Facts in their order, and the place of the journal's last one."""
+
+    records: list[Record]
+    seq: int
+
+
+class Sentence(Answer, frozen=True):
+    """Something that happened, said plainly. `at` is null for what holds now."""
+
+    at: int | None
+    text: str
+
+
+class Explanation(Answer, frozen=True):
+    """Why an event, a run or a node is where it is: in sentences, and as data. `about` is `event`, `run` or `node`."""
+
+    about: str
+    sentences: list[Sentence]
+    event: EventEntry | None
+    run: RunEntry | None
+    node: NodeDetail | None
+
+
+class Error(Answer, frozen=True):
+    """What went wrong, said so that a person can act on it."""
+
+    error: str

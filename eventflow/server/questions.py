@@ -1,0 +1,98 @@
+"""What is asked of the API, read strictly: an unknown word or a number out of range is an `InvalidRequest`, never a guess."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import TypeVar
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from eventflow import ids
+from eventflow.errors import InvalidRequest
+
+LARGEST = 1024 * 1024
+"""The most bytes of a body."""
+
+T = TypeVar("T")
+
+
+class Question:
+    """The query of a request. Asking for what isn't given gives None or the default; `known` lists every word that may be there."""
+
+    def __init__(self, request: Request, known: Collection[str]) -> None:
+        self._given = dict(request.query_params)
+        for word in self._given:
+            if word not in known:
+                raise InvalidRequest(f"{word[:64]!r} is no parameter of this question: there is {', '.join(known) or 'none'}")
+
+    def text(self, word: str) -> str | None:
+        """Give a parameter as it stands."""
+        return self._given.get(word)
+
+    def whole(self, word: str, *, least: int = 0, most: int = 2**63 - 1) -> int | None:
+        """Give a whole number within bounds."""
+        text = self._given.get(word)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most):
+            raise InvalidRequest(f"{word} is a whole number from {least} to {most}, not {text[:64]!r}")
+        return int(text)
+
+    def seconds(self, word: str, most: float) -> float:
+        """Give a length of time in seconds, cut to `most`; 0 where it isn't given."""
+        text = self._given.get(word, "0")
+        try:
+            length = float(text)
+        except ValueError:
+            length = math.nan
+        if not 0 <= length < math.inf:
+            raise InvalidRequest(f"{word} is a number of seconds, not {text[:64]!r}")
+        return min(length, most)
+
+    def among(self, word: str, choices: Collection[str]) -> tuple[str, ...] | None:
+        """Give one or several of some words, with commas between them."""
+        text = self._given.get(word)
+        if text is None:
+            return None
+        chosen = tuple(text.split(","))
+        for one in chosen:
+            if one not in choices:
+                raise InvalidRequest(f"{one[:64]!r} is no {word}: there is {', '.join(sorted(choices))}")
+        return chosen
+
+    def name(self, word: str) -> str | None:
+        """Give what may name a pipeline, a sensor or a node."""
+        text = self._given.get(word)
+        if text is not None and not ids.is_name(text):
+            raise InvalidRequest(f"{text[:64]!r} can't name a {word}: {ids.NAME_RULE}")
+        return text
+
+
+class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A run to be submitted. `parameters` are JSON values; `texts` are what a person typed instead, read by each parameter's type."""
+
+    pipeline: str
+    parameters: dict[str, msgspec.Raw] = {}
+    texts: dict[str, str] = {}
+    key: str | None = None
+    priority: int = 0
+
+
+async def body(request: Request, shape: type[T]) -> T:
+    """Give the body of a request, which is JSON of a shape. Raises `InvalidRequest` for anything else."""
+    try:
+        return msgspec.json.decode(await _read(request), type=shape)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not the JSON that belongs here: {error}") from error
+
+
+async def _read(request: Request) -> bytearray:
+    read = bytearray()
+    async for chunk in request.stream():
+        read += chunk
+        if len(read) > LARGEST:
+            raise HTTPException(413, f"the body is larger than {LARGEST} bytes")
+    return read

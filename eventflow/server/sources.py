@@ -1,0 +1,37 @@
+"""What the API answers from: a journal, and, in a daemon, the engine that writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from eventflow.engine.engine import Engine
+from eventflow.errors import NoDaemon
+from eventflow.logs.files import Page
+from eventflow.ports import JournalView
+
+
+class Logs(Protocol):
+    """Where the lines that attempts logged are kept."""
+
+    async def read(self, run: str, node: str | None, attempt: int | None, *, after: int, limit: int) -> Page:
+        """Give up to `limit` lines of a run's log, or of one node or attempt, behind `after`, which is 0 or that of the page before."""
+        ...
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where answers come from. Without an `engine` the journal is only read. `stopping` returns once long answers should end early."""
+
+    journal: JournalView
+    engine: Engine | None = None
+    logs: Logs | None = None
+    stopping: Callable[[], Awaitable[None]] | None = None
+
+    @property
+    def live(self) -> Engine:
+        """The engine. Raises `NoDaemon` where the journal is only read."""
+        if self.engine is None:
+            raise NoDaemon("this needs a daemon, and none is at work on this project: start one with `eventflow serve`")
+        return self.engine

@@ -1,0 +1,92 @@
+"""Finding runs and events: by a whole id or by its last digits, and page by page.
+
+The journal finds rows by equality alone, so a short id and a page behind another are looked for here, among all rows of a table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TypeVar
+
+from eventflow import ids
+from eventflow.durations import SECOND
+from eventflow.errors import Ambiguous, InvalidRequest, NotFound
+from eventflow.ports import JournalView
+from eventflow.projections import EventRow, RunRow
+
+SHORTEST = 4
+"""The fewest last digits by which something is looked for."""
+
+_DIGITS = re.compile(r"[0-9a-f]{1,32}")
+_LISTED = 10
+
+RowT = TypeVar("RowT", RunRow, EventRow)
+FoundT = TypeVar("FoundT", bound=RunRow | EventRow)
+
+
+async def find_run(journal: JournalView, typed: str) -> RunRow:
+    """Give the run that an id or its last digits name. Raises `NotFound`, `Ambiguous`, `InvalidRequest`."""
+    return _only(typed, await _runs(journal, _digits(typed, "run")), "run")
+
+
+async def find_event(journal: JournalView, typed: str) -> EventRow:
+    """Give the event that an id or its last digits name. Raises `NotFound`, `Ambiguous`, `InvalidRequest`."""
+    return _only(typed, await _events(journal, _digits(typed, "event")), "event")
+
+
+async def find(journal: JournalView, typed: str) -> RunRow | EventRow:
+    """Give the run or event that an id or its last digits name. Raises `NotFound`, `Ambiguous`, `InvalidRequest`."""
+    digits = _digits(typed, "run or event")
+    return _only(typed, [*await _runs(journal, digits), *await _events(journal, digits)], "run or event")
+
+
+async def newest(
+    journal: JournalView, table: type[RowT], *, limit: int, before: int | None, equals: Mapping[str, str | tuple[str, ...]] | None = None
+) -> list[RowT]:
+    """Give up to `limit` rows, the newest first, of those whose `seq` is below `before`."""
+    first = limit if before is None else None
+    rows = await journal.select(table, order="seq", descending=True, limit=first, **(equals or {}))  # pyright: ignore[reportArgumentType]
+    return [row for row in rows if before is None or row.seq < before][:limit]
+
+
+def _digits(typed: str, what: str) -> str:
+    digits = typed.lower()
+    if _DIGITS.fullmatch(digits) is None:
+        raise NotFound(f"{typed[:64]!r} names no {what}: an id is made of the digits 0-9 and a-f")
+    if len(digits) < SHORTEST:
+        raise InvalidRequest(f"{typed!r} is too short: give at least the last {SHORTEST} digits of the id")
+    return digits
+
+
+async def _runs(journal: JournalView, digits: str) -> list[RunRow]:
+    if ids.is_id(digits):
+        return await journal.select(RunRow, run=digits)
+    return [row for row in await journal.select(RunRow, order="seq", descending=True) if row.run.endswith(digits)]
+
+
+async def _events(journal: JournalView, digits: str) -> list[EventRow]:
+    if ids.is_id(digits):
+        return await journal.select(EventRow, event=digits)
+    return [row for row in await journal.select(EventRow, order="seq", descending=True) if row.event.endswith(digits)]
+
+
+def _only(typed: str, found: Sequence[FoundT], what: str) -> FoundT:
+    if not found:
+        raise NotFound(f"there is no {what} {typed}")
+    if len(found) > 1:
+        candidates = "; ".join(map(_candidate, found[:_LISTED]))
+        more = f"; and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+        raise Ambiguous(f"{typed} fits {len(found)} ids, type more digits: {candidates}{more}")
+    return found[0]
+
+
+def _candidate(row: RunRow | EventRow) -> str:
+    if isinstance(row, RunRow):
+        return f"run {row.run} ({row.pipeline}, {row.state}, {_instant(row.created_at)})"
+    return f"event {row.event} ({row.type} from {row.source}, {_instant(row.received_at)})"
+
+
+def _instant(at: int) -> str:
+    return datetime.fromtimestamp(at / SECOND, UTC).isoformat(sep=" ", timespec="seconds")

@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import os
+import socket
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from eventflow import Engine, pipeline, task
+from eventflow.address import find_socket, publish
+from eventflow.client import Client, NoDaemon, connect
+from eventflow.daemon.web import web
+from eventflow.embed import open_engine
+from eventflow.errors import Ambiguous, InvalidRequest, NotFound, ParameterError
+from eventflow.facts import RunSubmitted, RunSucceeded
+from eventflow.server.app import create_app
+
+
+@task
+async def greet(name: str) -> str:
+    return f"hello {name}"
+
+
+@pipeline
+def hello(name: str, times: int = 1) -> str:
+    return greet(name)
+
+
+@asynccontextmanager
+async def daemon(folder):
+    """A real engine behind a real server on a real socket."""
+    stopping = anyio.Event()
+    async with open_engine(folder, pipelines=[hello], drain=0) as engine, web(create_app(engine, stopping=stopping.wait), folder, stopping):
+        yield engine
+
+
+async def run_once(engine: Engine, name: str) -> str:
+    run = await engine.submit(hello.bind(name))
+    await run.result()
+    return run.id
+
+
+async def test_everything_can_be_asked_over_the_socket(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        assert (await client.health()).pid == os.getpid()
+        assert [one.pipeline for one in await client.pipelines()] == ["hello"]
+        assert [node.name for node in (await client.pipeline("hello")).graph.nodes] == ["greet"]
+        run = (await client.submit("hello", {"name": "ada"}, key="k", priority=3)).run
+        assert (await client.submit("hello", {"name": "bob"}, key="k")).run == run
+        await engine.wait(run)
+        known = await client.run(run[-8:])
+        assert (known.run.state, known.run.priority, known.result.json) == ("succeeded", 3, "hello ada")
+        assert [one.run for one in await client.runs(state="succeeded", pipeline="hello", limit=5)] == [run]
+        assert await client.runs(before=known.run.seq) == []
+        assert (await client.cancel(run)).state == "succeeded"
+        assert (await client.logs(run, node="greet")).lines == []
+        assert await client.events() == []
+        assert (await client.why(f"{run}/greet")).about == "node"
+        page = await client.facts(after=1, run=run)
+        assert isinstance(page.records[0].fact, RunSubmitted)
+
+
+async def test_typed_texts_are_read_by_the_daemon(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        run = await client.submit("hello", texts={"name": "3", "times": "4"})
+        await engine.wait(run.run)
+        assert bytes((await client.run(run.run)).arguments) == b'{"name":"3","times":4}'
+
+
+async def test_what_the_daemon_refuses_is_raised_as_what_it_is(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        await run_once(engine, "ada")
+        with pytest.raises(NotFound, match="there is no run ffffffff"):
+            await client.run("ffffffff")
+        with pytest.raises(NotFound, match="there is no such address"):
+            await client.run("../../etc/passwd")
+        with pytest.raises(NotFound, match="there is no event 0000beef"):
+            await client.event("0000beef")
+        with pytest.raises(InvalidRequest, match="is no state"):
+            await client.runs(state="done")
+        with pytest.raises(ParameterError, match="'name' is missing"):
+            await client.submit("hello")
+
+
+async def test_facts_are_followed_as_they_come_over_runs_of_any_number(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        first = await run_once(engine, "ada")
+        heard: list[int] = []
+        ended: list[str] = []
+        async with anyio.create_task_group() as tasks:
+            async for record in client.follow():
+                heard.append(record.seq)
+                if isinstance(record.fact, RunSucceeded):
+                    ended.append(record.fact.run)
+                    if len(ended) == 3:
+                        break
+                    tasks.start_soon(run_once, engine, "bob")
+        assert heard == list(range(1, len(heard) + 1))
+        assert ended[0] == first
+
+
+async def follow(folder, heard: anyio.Event) -> None:
+    async with Client(folder) as client:
+        async for _ in client.follow():
+            heard.set()
+
+
+async def test_following_ends_with_no_daemon_when_the_daemon_ends(tmp_path) -> None:
+    heard, over = anyio.Event(), anyio.Event()
+
+    async def until_it_ends() -> None:
+        with pytest.raises(NoDaemon):
+            await follow(tmp_path, heard)
+        over.set()
+
+    async with anyio.create_task_group() as tasks:
+        async with daemon(tmp_path) as engine:
+            tasks.start_soon(until_it_ends)
+            await run_once(engine, "ada")
+            await heard.wait()
+        await over.wait()
+
+
+async def test_without_a_daemon_a_client_says_how_to_start_one(tmp_path) -> None:
+    async with open_engine(tmp_path, pipelines=[hello]):
+        pass
+    with pytest.raises(NoDaemon, match=r"no daemon is at work on .*: start one with `eventflow serve`"):
+        async with Client(tmp_path):
+            raise AssertionError("nobody is there")
+
+
+async def test_a_socket_that_a_killed_daemon_left_is_nobody(tmp_path) -> None:
+    async with open_engine(tmp_path, pipelines=[hello]):
+        pass
+    path = publish(tmp_path)
+    left = socket.socket(socket.AF_UNIX)
+    left.bind(str(path))
+    left.close()
+    assert path.exists()
+    with pytest.raises(NoDaemon):
+        async with Client(tmp_path):
+            raise AssertionError("nobody is there")
+    path.unlink()
+    with pytest.raises(NoDaemon):
+        async with Client(tmp_path):
+            raise AssertionError("nobody is there")
+    path.parent.rmdir()
+
+
+async def test_connecting_prefers_the_daemon_and_reads_by_itself_without_one(tmp_path) -> None:
+    async with daemon(tmp_path) as engine:
+        run = await run_once(engine, "ada")
+        async with connect(tmp_path) as client:
+            assert (await client.health()).pid == os.getpid()
+    assert find_socket(tmp_path) is None
+    async with connect(tmp_path) as client:
+        assert (await client.health()).pid is None
+        assert (await client.run(run)).run.state == "succeeded"
+        assert len((await client.facts()).records) == (await client.health()).seq
+        with pytest.raises(NoDaemon, match="this needs a daemon"):
+            await client.submit("hello", {"name": "bob"})
+        with pytest.raises(NoDaemon, match="this needs a daemon"):
+            await client.cancel(run)
+
+
+async def test_without_daemon_and_journal_there_is_nothing_to_read(tmp_path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    with pytest.raises(NotFound, match="there is no journal in"):
+        async with connect(tmp_path):
+            raise AssertionError("nothing is there")
+
+
+async def test_proxies_of_the_environment_are_not_asked(tmp_path, monkeypatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    async with daemon(tmp_path), Client(tmp_path) as client:
+        assert (await client.health()).pid == os.getpid()
+
+
+async def test_a_server_that_is_no_daemon_is_told_apart(tmp_path) -> None:
+    async def nonsense(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"<html>"})
+
+    async with open_engine(tmp_path, pipelines=[hello]), web(nonsense, tmp_path, anyio.Event()):
+        with pytest.raises(Exception, match="the daemon answered 500, and nothing that can be read"):
+            async with Client(tmp_path):
+                raise AssertionError("nobody is there")
+
+
+async def test_a_client_outside_its_block_is_a_mistake_in_the_program(tmp_path) -> None:
+    (tmp_path / "pipelines").mkdir()
+    with pytest.raises(RuntimeError, match="async with"):
+        await Client(tmp_path).health()
+
+
+def test_an_ambiguous_id_is_an_invalid_request() -> None:
+    assert issubclass(Ambiguous, InvalidRequest)
