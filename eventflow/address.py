@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from eventflow.errors import JournalDenied
+from eventflow.journal.faults import understood
 
 POINTER = "socket"
 """The file in the state folder that holds the socket's path."""
@@ -26,15 +27,17 @@ _SOCKET = "daemon.sock"
 def publish(state: Path, environment: Mapping[str, str] = os.environ) -> Path:
     """Give the path for the socket of the daemon whose state folder this is, in a folder that only we can enter, and write it down.
 
-    What an earlier daemon left there is removed: call it while the journal is owned. Raises `JournalDenied` where there can be none.
+    What an earlier daemon left there is removed: call it while the journal is owned. Raises `JournalDenied` where there can be none,
+    `JournalFull` or `JournalDamaged` where it can't be written down.
     """
     socket = _folder(state, environment) / _SOCKET
-    socket.unlink(missing_ok=True)
-    pointer = state / POINTER
-    aside = pointer.with_name(pointer.name + ".new")
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(os.fsencode(socket) + b"\n")
-    aside.replace(pointer)
+    with understood(state):
+        socket.unlink(missing_ok=True)
+        pointer = state / POINTER
+        aside = pointer.with_name(pointer.name + ".new")
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600), "wb") as file:
+            file.write(os.fsencode(socket) + b"\n")
+        aside.replace(pointer)
     return socket
 
 

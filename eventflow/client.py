@@ -21,7 +21,7 @@ import httpx
 import msgspec
 
 from eventflow.address import find_socket
-from eventflow.errors import NoDaemon
+from eventflow.errors import NoDaemon, ParameterError
 from eventflow.facts import Record
 from eventflow.journal.view import read_sqlite
 from eventflow.logs.folder import LogFolder
@@ -111,7 +111,14 @@ class Client:
         """Have a pipeline run: durably, once this returns. `parameters` are what JSON carries; `texts` are as a person typed them."""
         given = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in (parameters or {}).items()}
         wanted = Submission(pipeline, given, dict(texts or {}), key, priority)
-        return await self._ask(RunEntry, "POST", ("runs",), content=msgspec.json.encode(wanted))
+        try:
+            content = msgspec.json.encode(wanted)
+        except UnicodeEncodeError as error:
+            raise ParameterError(
+                "a parameter or the key holds what is no Unicode text, such as a file's name in other bytes:"
+                " rename the file, or use `eventflow run`"
+            ) from error
+        return await self._ask(RunEntry, "POST", ("runs",), content=content)
 
     async def run(self, run: str) -> RunDetail:
         """Give a run with its nodes. `run` is its id, or the last four digits or more."""

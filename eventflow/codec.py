@@ -78,6 +78,17 @@ def digest(raw: bytes) -> str:
     return hashlib.blake2b(raw, digest_size=32).hexdigest()
 
 
+def field_names(data: object) -> tuple[str, ...]:
+    """Name the fields of a struct, a dataclass or a named tuple, or of the class of one; none of anything else."""
+    kind = cast("type[object]", data if isinstance(data, type) else type(data))
+    if issubclass(kind, msgspec.Struct):
+        return kind.__struct_fields__
+    if dataclasses.is_dataclass(kind):
+        return tuple(field.name for field in dataclasses.fields(kind))
+    names: tuple[str, ...] = getattr(kind, "_fields", ())
+    return names if issubclass(kind, tuple) else ()
+
+
 def _to_json(value: object) -> bytes:
     try:
         try:
@@ -192,14 +203,8 @@ def _children(value: object) -> Iterator[tuple[str, object]]:
         for index, item in enumerate(cast("list[object]", value)):
             yield f"[{index}]", item
     else:
-        for name in _field_names(value):
+        for name in field_names(value):
             yield f".{name}", getattr(value, name)
-
-
-def _field_names(value: object) -> Iterable[str]:
-    if dataclasses.is_dataclass(value):
-        return (field.name for field in dataclasses.fields(value))
-    return value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_to_plain, order="sorted")

@@ -20,13 +20,29 @@ from eventflow.projections import Row
 RowT = TypeVar("RowT", bound=Row)
 
 
+@dataclass(frozen=True, slots=True)
+class Below:
+    """In `select`, a condition: the column's number is smaller than this one."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """In `select`, a condition: the column's text ends with these characters, of which none may be `*`, `?` or `[`."""
+
+    text: str
+
+
 class JournalView(Protocol):
     """The half of a journal that answers questions: all that pages and command lines need."""
 
     async def select(
         self, table: type[RowT], *, order: str | None = None, descending: bool = False, limit: int | None = None, **equals: object
     ) -> list[RowT]:
-        """Give the rows of a table in which every named column has the value given, or one of them where a tuple is given.
+        """Give the rows of a table in which every named column has the value given.
+
+        In place of a value may stand a tuple, for any one of its values, or a condition: `Below` or `Ending`.
 
         Reads what is committed, and everything that this caller has seen committed. `order` is a column; without it, by primary key.
         """
@@ -208,6 +224,25 @@ class Instrument:
         """Something went wrong that is nobody's result: a sensor failed, a late result was dropped, a hint got lost."""
 
 
+class Instruments(Instrument):
+    """Several instruments as one."""
+
+    def __init__(self, instruments: Sequence[Instrument] = ()) -> None:
+        self._instruments = tuple(instruments)
+
+    def reached(self, point: str) -> None:
+        for instrument in self._instruments:
+            instrument.reached(point)
+
+    def committed(self, records: Sequence[Record]) -> None:
+        for instrument in self._instruments:
+            instrument.committed(records)
+
+    def troubled(self, place: str, error: BaseException) -> None:
+        for instrument in self._instruments:
+            instrument.troubled(place, error)
+
+
 class Seen(Protocol):
     """The identities that the journal has of one source."""
 
@@ -254,25 +289,6 @@ class Sensor(Protocol[D_co]):
         is started again, later each time.
         """
         ...
-
-
-class Instruments(Instrument):
-    """Several instruments as one."""
-
-    def __init__(self, instruments: Sequence[Instrument] = ()) -> None:
-        self._instruments = tuple(instruments)
-
-    def reached(self, point: str) -> None:
-        for instrument in self._instruments:
-            instrument.reached(point)
-
-    def committed(self, records: Sequence[Record]) -> None:
-        for instrument in self._instruments:
-            instrument.committed(records)
-
-    def troubled(self, place: str, error: BaseException) -> None:
-        for instrument in self._instruments:
-            instrument.troubled(place, error)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -9,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from eventflow import address
-from eventflow.errors import JournalDenied
+from eventflow.errors import JournalDamaged, JournalDenied, JournalFull
 
 
 @pytest.fixture
@@ -123,3 +125,21 @@ def test_the_pointer_carries_any_path(tmp_path: Path, base: Path) -> None:
     state.mkdir()
     path = published(state, odd)
     assert address.find_socket(state) == path
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(state: Path, base: Path) -> None:
+    (state / "socket").mkdir()
+    with pytest.raises(JournalDamaged, match=f"{state / 'socket'}.*: Is a directory"):
+        published(state, base)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to mount")
+def test_a_full_disk_is_said_to_be_full(state: Path, base: Path) -> None:
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k,mode=700", "none", state], check=True)
+    try:
+        with contextlib.suppress(OSError):
+            (state / "much").write_bytes(bytes(32 * 1024))
+        with pytest.raises(JournalFull, match="no space is left"):
+            published(state, base)
+    finally:
+        subprocess.run(["umount", state], check=True)

@@ -170,6 +170,14 @@ def test_a_value_that_does_not_fit_is_refused_when_read() -> None:
         codec.decode(b"5", Path)
 
 
+@pytest.mark.parametrize(
+    ("data", "names"),
+    [(Point, ("x", "tags", "origin")), (Point(1, [], Path("/")), ("x", "tags", "origin")), (Pair(1, "a"), ("left", "right")), ((1, 2), ())],
+)
+def test_fields_are_named_of_values_and_of_classes(data: object, names: tuple[str, ...]) -> None:
+    assert codec.field_names(data) == names
+
+
 def test_a_digest_is_blake2b_256() -> None:
     assert codec.digest(b"") == "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8"
 

@@ -7,7 +7,7 @@ import threading
 import anyio
 import pytest
 
-from eventflow.threads import ThreadCall, in_thread
+from eventflow.threads import ThreadCall, in_loose_thread, in_thread
 from tests.engine.world import Halt, turns
 
 colour: contextvars.ContextVar[str] = contextvars.ContextVar("colour", default="none")
@@ -69,6 +69,16 @@ async def test_a_cancellation_waits_for_in_thread() -> None:
         assert ended == []
         halt.go()
     assert ended == [True]
+
+
+async def test_a_cancellation_leaves_a_loose_thread_behind() -> None:
+    halt = Halt()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(in_loose_thread, halt.here, "loose")
+        await halt.reached.wait()
+        tasks.cancel_scope.cancel()
+    assert any(thread.name == "loose" for thread in threading.enumerate())
+    halt.go()
 
 
 async def test_a_call_can_be_given_up_and_tells_its_end() -> None:

@@ -122,6 +122,21 @@ def test_a_sensor_by_a_name_that_is_none_is_refused() -> None:
         check([Source("In Box")], [])
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("interval", "5s", "sensor 'bent' has interval '5s': give a number of seconds, or None"),
+        ("interval", 0, "sensor 'bent' has interval 0: give a number of seconds, or None"),
+        ("observe", None, "sensor 'bent' has an observe that can't be called"),
+    ],
+)
+def test_a_sensor_that_is_written_wrongly_is_refused(name: str, value: object, message: str) -> None:
+    bent = Source("bent")
+    setattr(bent, name, value)
+    with pytest.raises(DefinitionError, match=message):
+        check([bent], [])
+
+
 def test_a_trigger_on_a_sensor_that_is_not_given_is_refused_at_its_line(line: Callable[[str], str]) -> None:
     trigger = Trigger("t", on=Source("source"), run=shows)  # absent
     with pytest.raises(DefinitionError, match=r"trigger 't' is on sensor 'source', which isn't among those given") as caught:

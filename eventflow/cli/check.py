@@ -28,7 +28,7 @@ def check(place: Path, *, as_json: bool) -> int:
         except ProjectError as error:
             mistakes = error.mistakes
     if as_json:
-        output.print_json({"mistakes": mistakes})
+        output.print_json({"mistakes": list(map(escapes.block, mistakes))})
     else:
         click.echo("\n".join(map(escapes.block, mistakes)) if mistakes else escapes.line(said))
     return ProjectError.exit_code if mistakes else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from eventflow.definition import annotations as types
-from eventflow.definition.graph import Binding, DictOf, Graph, ListOf, Node, Parameter, outputs, upstream
+from eventflow.definition.graph import Graph, Node, Parameter, leaves, outputs, upstream
 
 
 def text(graph: Graph, annotations: Mapping[str, object]) -> str:
@@ -56,29 +56,20 @@ def _corner(place: int, count: int) -> str:
 
 def _needs(node: Node) -> str:
     taken = _taken(node)
-    given = [f"({name})" for name in dict.fromkeys(name for binding in node.inputs.values() for name in _parameters(binding))]
+    given = [f"({name})" for name in _parameters(node)]
     after = [name for name in upstream(node) if name not in taken]
     parts = [", ".join([*taken, *given]), f"after {', '.join(after)}" if after else ""]
     said = "; ".join(part for part in parts if part)
     return f"← {said}" if said else ""
 
 
+def _parameters(node: Node) -> Sequence[str]:
+    read = (leaf for binding in node.inputs.values() for leaf in leaves(binding))
+    return list(dict.fromkeys(leaf.name for leaf in read if isinstance(leaf, Parameter)))
+
+
 def _taken(node: Node) -> Sequence[str]:
     return list(dict.fromkeys(name for binding in node.inputs.values() for name in outputs(binding)))
-
-
-def _parameters(binding: Binding) -> Iterator[str]:
-    match binding:
-        case Parameter(name=name):
-            yield name
-        case ListOf(items=items):
-            for item in items:
-                yield from _parameters(item)
-        case DictOf(items=named):
-            for item in named.values():
-                yield from _parameters(item)
-        case _:
-            return
 
 
 def _result(graph: Graph) -> list[str]:

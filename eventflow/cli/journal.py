@@ -29,7 +29,14 @@ def verify(place: Path, *, as_json: bool) -> int:
     """Check the journal from end to end. Changes nothing; a daemon may be at work. The exit code is 74 if something is wrong."""
     report = verify_journal(state_folder(place))
     if as_json:
-        output.print_json({"folder": str(report.folder), "seq": report.seq, "mark": report.mark, "problems": report.problems})
+        output.print_json(
+            {
+                "folder": escapes.line(report.folder),
+                "seq": report.seq,
+                "mark": report.mark,
+                "problems": list(map(escapes.line, report.problems)),
+            }
+        )
     else:
         click.echo("\n".join(map(escapes.line, report.problems or [f"{report.seq} facts, and nothing wrong with them"])))
     return 0 if report.ok else JournalDamaged.exit_code
@@ -43,7 +50,7 @@ def repair(place: Path, *, accept_loss: bool, as_json: bool) -> None:
     """Make a damaged journal usable again, from the longest sound beginning of its facts. The damaged files are kept aside."""
     done = repair_journal(state_folder(place), accept_loss=accept_loss, clock=SystemClock())
     if as_json:
-        aside = None if done.aside is None else str(done.aside)
+        aside = None if done.aside is None else escapes.line(done.aside)
         output.print_json({"kept": done.kept, "lost": done.lost, "reason": done.reason, "aside": aside})
     else:
         click.echo("\n".join(map(escapes.line, _told(done))))

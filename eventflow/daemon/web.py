@@ -14,6 +14,7 @@ from anyio.abc import TaskStatus
 from starlette.types import ASGIApp
 
 from eventflow import address
+from eventflow.journal.faults import understood
 
 PATIENCE = 3
 """Seconds that a request under way is given at the end."""
@@ -78,8 +79,9 @@ async def _tell(ready: anyio.Event, task_status: TaskStatus[None]) -> None:
 def _bound(path: Path) -> socket.socket:
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        listening.bind(str(path))
-        path.chmod(0o600)
+        with understood(path.parent):
+            listening.bind(str(path))
+            path.chmod(0o600)
     except BaseException:
         listening.close()
         raise

@@ -95,17 +95,20 @@ def upstream(node: Node) -> tuple[str, ...]:
 
 def outputs(binding: Binding) -> Iterator[str]:
     """Name the nodes whose outputs a binding reads."""
+    return (leaf.node for leaf in leaves(binding) if isinstance(leaf, Output))
+
+
+def leaves(binding: Binding) -> Iterator[Literal | Parameter | Output]:
+    """Give what a binding is made of, without the lists and dicts around it."""
     match binding:
-        case Output(node=node):
-            yield node
         case ListOf(items=items):
             for item in items:
-                yield from outputs(item)
+                yield from leaves(item)
         case DictOf(items=named):
             for item in named.values():
-                yield from outputs(item)
-        case Literal() | Parameter():
-            return
+                yield from leaves(item)
+        case _:
+            yield binding
 
 
 def ordered(graph: Graph) -> Graph:

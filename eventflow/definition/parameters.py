@@ -144,8 +144,9 @@ def _is_plain_mismatch(error: ValueNotStorable) -> bool:
 def _decoded(raw: bytes | msgspec.Raw, annotation: object) -> object:
     try:
         return codec.decode(raw, annotation)
-    except msgspec.ValidationError as error:
-        raise ValueError(f"expected {annotations.text(annotation)}: {error}") from error
+    except Exception as error:  # the annotation may be a class of the user's own, whose `__post_init__` raises what it likes
+        told = error if isinstance(error, msgspec.ValidationError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"expected {annotations.text(annotation)}: {told}") from error
 
 
 def _parsed(text: str, annotation: object) -> object:

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import inspect
 import sys
+import sysconfig
+import traceback
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import FrameType
 
+from eventflow import escapes
 from eventflow.errors import DefinitionError
 
+_PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
 _NOT_THE_USERS = frozenset({"eventflow"}) | sys.stdlib_module_names
 
 
@@ -22,7 +26,7 @@ def user_place() -> str | None:
     frame = inspect.currentframe()
     while frame is not None:
         if _is_users(frame):
-            return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            return _written(frame.f_code.co_filename, frame.f_lineno)
         frame = frame.f_back
     return None
 
@@ -30,17 +34,20 @@ def user_place() -> str | None:
 def of_function(fn: Callable[..., object]) -> str | None:
     """Give the place where a function is defined, or None for what wasn't written in Python."""
     code = getattr(inspect.unwrap(fn), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code is not None else None
+    return _written(code.co_filename, code.co_firstlineno) if code is not None else None
 
 
 def of_error(error: BaseException) -> str | None:
-    """Give the place of the innermost frame of the user's code that an exception passed through, or None."""
-    place, step = None, error.__traceback__
-    while step is not None:
-        if _is_users(step.tb_frame):
-            place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}"
-        step = step.tb_next
-    return place
+    """Give the place of the innermost frame of the user's code that an exception passed through, or None.
+
+    Where it passed through nothing but installed packages, the innermost of these: pipelines may be one.
+    """
+    written, installed = None, None
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if _is_users(frame):
+            installed = _written(frame.f_code.co_filename, line)
+            written = written if installed.startswith(_PACKAGES) else installed
+    return written or installed
 
 
 @contextmanager
@@ -55,3 +62,8 @@ def naming_the_line() -> Generator[None]:
 def _is_users(frame: FrameType) -> bool:
     module: str = frame.f_globals.get("__name__", "")
     return module.partition(".")[0] not in _NOT_THE_USERS
+
+
+def _written(file: str, line: int) -> str:
+    # A folder's name may hold bytes that are no UTF-8: places end up in facts and answers, which carry only text.
+    return f"{escapes.line(file)}:{line}"

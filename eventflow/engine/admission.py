@@ -6,6 +6,13 @@ import heapq
 from collections import Counter
 from collections.abc import Iterator
 
+from eventflow.errors import InvalidRequest
+
+LONGEST_KEY = 1000
+"""Characters of a key, at most."""
+
+HIGHEST_PRIORITY = 2**31 - 1
+
 
 class Admission:
     """The queues of all pipelines. It decides and remembers; starting is its caller's."""
@@ -46,3 +53,16 @@ class Admission:
                 continue
             self._active[pipeline] += 1
             yield run
+
+
+def check_wishes(key: object, priority: object) -> None:
+    """Check under which key and how early somebody wants a run. Raises `InvalidRequest` for what the journal could not give back."""
+    if key is not None and not _is_key(key):
+        shown = f"{key:.40}..." if isinstance(key, str) and len(key) > 40 else repr(key)
+        raise InvalidRequest(f"key={shown} is no key: give a text of 1 to {LONGEST_KEY} characters, or None")
+    if isinstance(priority, bool) or not isinstance(priority, int) or abs(priority) > HIGHEST_PRIORITY:
+        raise InvalidRequest(f"priority={priority!r} is no priority: give a whole number from {-HIGHEST_PRIORITY} to {HIGHEST_PRIORITY}")
+
+
+def _is_key(key: object) -> bool:
+    return isinstance(key, str) and 1 <= len(key) <= LONGEST_KEY and not any("\ud800" <= char <= "\udfff" for char in key)

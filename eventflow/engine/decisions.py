@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, cast
 
-import msgspec
-
-from eventflow import facts, states
+from eventflow import codec, facts, states
 from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine.failures import failure
 from eventflow.errors import ParameterError
@@ -59,12 +56,4 @@ def _arguments(trigger: Trigger[Any], event: Event[Any]) -> Mapping[str, object]
 def _fields(data: object) -> Mapping[str, object]:
     if isinstance(data, Mapping):
         return cast("Mapping[str, object]", data)
-    return {name: getattr(data, name) for name in _field_names(data)}
-
-
-def _field_names(data: object) -> Iterable[str]:
-    if isinstance(data, msgspec.Struct):
-        return data.__struct_fields__
-    if dataclasses.is_dataclass(data):
-        return (field.name for field in dataclasses.fields(data))
-    return cast("Iterable[str]", getattr(data, "_fields", ()))  # those of a named tuple
+    return {name: getattr(data, name) for name in codec.field_names(data)}

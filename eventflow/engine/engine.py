@@ -19,7 +19,7 @@ from eventflow import facts, ids, states
 from eventflow.definition import graph as graphs
 from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine import recovery
-from eventflow.engine.admission import Admission
+from eventflow.engine.admission import Admission, check_wishes
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.opened import Opened
@@ -79,7 +79,7 @@ class Engine:
     async def submit(self, call: Call[R], *, key: str | None = None, priority: int = 0) -> Run[R]:
         """Have a pipeline run: durably, once this returns. With a `key`, the first run of that pipeline and key is given again.
 
-        Raises `EngineClosed` where the engine is stopping, `JournalFull` where the disk is full.
+        Raises `EngineClosed` where the engine is stopping, `JournalFull` where the disk is full, `InvalidRequest` for what is no key.
         """
         self.add(call.pipeline)
         return Run(await self._whole(self._submit, call, key, priority), call.pipeline.name, self)
@@ -89,6 +89,7 @@ class Engine:
     ) -> facts.RunSubmitted:
         """Give the fact that asks for a run, with a new id; whoever commits it hands it to `submitted` afterwards."""
         self._check_open()
+        check_wishes(key, priority)
         return facts.RunSubmitted(
             run=self.new_id(),
             pipeline=call.pipeline.name,

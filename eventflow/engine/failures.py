@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import sysconfig
 import traceback
 from pathlib import Path
 from types import TracebackType
 
+from eventflow.definition import places
 from eventflow.facts import Failure
 
 LIMIT = 16 * 1024
 """Characters kept of a message or a traceback; of a longer one, the beginning and the end."""
 
 _OWN = str(Path(__file__).parents[1])
-_LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 def failure(error: BaseException) -> Failure:
     """Give an exception as text. Never raises, not even for an exception whose `__str__` does."""
-    return Failure(type=_type(error), message=_clip(_message(error)), traceback=_clip(_traceback(error)), where=_where(error.__traceback__))
+    return Failure(
+        type=_clip(_type(error)), message=_clip(_message(error)), traceback=_clip(_traceback(error)), where=places.of_error(error)
+    )
 
 
 def lost(reason: str) -> Failure:
@@ -50,15 +51,6 @@ def _behind_engine(trace: TracebackType | None) -> TracebackType | None:
     while start is not None and _is_own(start):
         start = start.tb_next
     return start or trace
-
-
-def _where(trace: TracebackType | None) -> str | None:
-    found = None
-    while trace is not None:
-        if not _is_own(trace) and not trace.tb_frame.f_code.co_filename.startswith(_LIBRARIES):
-            found = f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return found
 
 
 def _is_own(trace: TracebackType) -> bool:

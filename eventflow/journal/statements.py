@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from msgspec.structs import astuple, fields
 
 from eventflow.journal.tables import Key, key_of
-from eventflow.ports import RowT
+from eventflow.ports import Below, Ending, RowT
 from eventflow.projections import TABLES, Change, Delete, Insert, Put, Row, Update
 
 Statement: TypeAlias = tuple[str, tuple[object, ...]]
@@ -52,6 +52,10 @@ def question(
         if isinstance(value, tuple):
             parameters.append(place)
             wanted += ((place, one) for one in cast("tuple[object, ...]", value))
+        elif isinstance(value, Below):
+            parameters.append(value.limit)
+        elif isinstance(value, Ending):
+            parameters.append(f"*{value.text}")
         elif value is not None:
             parameters.append(value)
     return Question(_select_text(table, shape, order, descending), (*parameters, -1 if limit is None else limit), tuple(wanted))
@@ -115,6 +119,8 @@ def _select_text(table: type[Row], shape: tuple[tuple[str, str], ...], order: st
 def _kind(value: object) -> str:
     if value is None:
         return "none"
+    if isinstance(value, Below | Ending):
+        return type(value).__name__
     if not isinstance(value, tuple):
         return "one"
     return "some or none" if None in value else "some"
@@ -139,6 +145,8 @@ def _listed(columns: tuple[str, ...]) -> str:
 _KINDS = {
     "none": '"{0}" IS NULL',
     "one": '"{0}" = ?',
+    "Below": '"{0}" < ?',
+    "Ending": '"{0}" GLOB ?',
     "some": '"{0}" IN (SELECT value FROM temp.wanted WHERE place = ?)',
     "some or none": '("{0}" IN (SELECT value FROM temp.wanted WHERE place = ?) OR "{0}" IS NULL)',
 }

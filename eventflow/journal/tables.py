@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 from msgspec.structs import replace
 
 from eventflow.errors import Refused
-from eventflow.ports import RowT
+from eventflow.ports import Below, Ending, RowT
 from eventflow.projections import TABLES, Change, Delete, Insert, Put, Row, Update
 
 Key: TypeAlias = tuple[Any, ...]
@@ -56,7 +56,7 @@ class Tables:
         """Give the one row that can match where a whole primary key is asked for, else all."""
         rows = cast("dict[Key, RowT]", self._rows[table])
         key = tuple(equals.get(column) for column in TABLES[table][1])
-        if None in key or any(isinstance(part, tuple) for part in key):
+        if None in key or any(isinstance(part, tuple | Below | Ending) for part in key):
             return rows.values()
         return [rows[key]] if key in rows else []
 
@@ -99,10 +99,19 @@ def _key_getter(columns: tuple[str, ...]) -> Callable[[Row], Key]:
 
 
 def _fits(row: Row, equals: Mapping[str, object]) -> bool:
-    return all(
-        getattr(row, column) in cast("tuple[object, ...]", value) if isinstance(value, tuple) else getattr(row, column) == value
-        for column, value in equals.items()
-    )
+    return all(_matches(getattr(row, column), asked) for column, asked in equals.items())
+
+
+def _matches(value: object, asked: object) -> bool:
+    match asked:
+        case tuple():
+            return value in cast("tuple[object, ...]", asked)
+        case Below(limit):
+            return isinstance(value, int) and value < limit
+        case Ending(text):
+            return isinstance(value, str) and value.endswith(text)
+        case _:
+            return value == asked
 
 
 def _order(table: type[Row], column: str | None) -> Callable[[Row], Key]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Protocol, TypeVar, get_args, get_origin, is_typeddict
 
-import msgspec
-
-from eventflow import triggers
+from eventflow import codec, triggers
 from eventflow.definition import annotations
 from eventflow.errors import DefinitionError
 from eventflow.events import Observation
@@ -92,9 +89,5 @@ def _data_type(sensor: object) -> type | None:
     return data if isinstance(data, type) and _fields(data) else None
 
 
-def _fields(data: Any) -> frozenset[str]:
-    if issubclass(data, msgspec.Struct):
-        return frozenset(data.__struct_fields__)
-    if dataclasses.is_dataclass(data):
-        return frozenset(field.name for field in dataclasses.fields(data))
-    return frozenset(data.__annotations__) if is_typeddict(data) else frozenset()
+def _fields(data: type) -> Collection[str]:
+    return data.__annotations__ if is_typeddict(data) else codec.field_names(data)

@@ -25,7 +25,7 @@ from eventflow.ports import JournalView
 from eventflow.projections import EventRow, RunRow, SensorRow
 from eventflow.server.answers import Health, LogPage, SensorEntry
 from eventflow.server.questions import Question, Submission, body
-from eventflow.server.replies import error_handlers, reply
+from eventflow.server.replies import error_replies, reply
 from eventflow.server.sources import Logs, Sources
 from eventflow.server.views import events, pipelines, runs, search, stream, why
 
@@ -61,7 +61,7 @@ def _app(sources: Sources) -> Starlette:
         Route("/api/events/{event}", api.event),
         Route("/api/why/{what:path}", api.why),
     ]
-    app = Starlette(routes=routes, exception_handlers=error_handlers())
+    app = Starlette(routes=routes, exception_handlers=error_replies())
     app.router.redirect_slashes = False  # an address is right or wrong
     return app
 

@@ -19,7 +19,7 @@ def reply(answer: Answer | Sequence[Answer], *, status: int = 200) -> Response:
     return Response(msgspec.json.encode(answer), status, headers=_HEADERS, media_type="application/json")
 
 
-def error_handlers() -> dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
+def error_replies() -> dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]]:
     """Give what turns exceptions into responses. What nobody foresaw says its kind alone, and is raised on to the server's log."""
     return {EventflowError: _ours, HTTPException: _starlettes, Exception: _unforeseen}
 

@@ -5,8 +5,10 @@ import json
 import threading
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from queue import Queue
 
+import httpx
 import pytest
 
 from eventflow.definition import places
@@ -53,3 +55,16 @@ def test_an_error_is_where_the_users_code_raised_it(line: Callable[[str], str]) 
     with pytest.raises(json.JSONDecodeError) as caught:
         json.loads("{")  # raised in the standard library
     assert places.of_error(caught.value) == line("raised in the standard library")
+
+
+def test_an_error_inside_an_installed_package_is_where_the_users_code_called_it(line: Callable[[str], str]) -> None:
+    with pytest.raises(TypeError) as caught:
+        httpx.URL(5)  # type: ignore[arg-type]  # called wrongly
+    assert places.of_error(caught.value) == line("called wrongly")
+
+
+def test_an_error_of_an_installed_package_alone_is_placed_in_it() -> None:
+    with pytest.raises(TypeError) as caught:
+        httpx.URL(5)  # type: ignore[arg-type]
+    assert caught.tb.tb_next is not None
+    assert Path(httpx.__file__).parent.name in (places.of_error(caught.value.with_traceback(caught.tb.tb_next)) or "")

@@ -8,7 +8,7 @@ import pytest
 from eventflow import facts, pipeline, task
 from eventflow.engine.admission import Admission
 from eventflow.engine.engine import Engine
-from eventflow.errors import DefinitionError, EngineClosed, JournalFull, NotFound
+from eventflow.errors import DefinitionError, EngineClosed, InvalidRequest, JournalFull, NotFound
 from eventflow.journal.memory import MemoryJournal
 from tests.engine.world import Hurdle, World, holding, turns
 
@@ -237,3 +237,37 @@ async def test_an_unknown_run_is_not_found() -> None:
         for ask in (engine.find, engine.state, engine.wait, engine.result, engine.cancel):
             with pytest.raises(NotFound, match="there is no run"):
                 await ask("f" * 32)
+
+
+@pytest.mark.parametrize("key", [5, b"x", "", "\ud800", "x" * 1001, ["a"]])
+async def test_what_is_no_key_is_refused_before_it_reaches_the_journal(key: object) -> None:
+    @task
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def keyed() -> int:
+        return one()
+
+    world = World()
+    async with world.engine(keyed) as engine:
+        with pytest.raises(InvalidRequest, match="is no key: give a text of 1 to 1000 characters"):
+            await engine.submit(keyed.bind(), key=key)  # type: ignore[arg-type]
+        assert await world.records() == []
+
+
+@pytest.mark.parametrize("priority", ["high", 1.5, None, True, 2**31, -(2**40)])
+async def test_what_is_no_priority_is_refused_before_it_reaches_the_journal(priority: object) -> None:
+    @task
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def early() -> int:
+        return one()
+
+    world = World()
+    async with world.engine(early) as engine:
+        with pytest.raises(InvalidRequest, match="is no priority: give a whole number"):
+            await engine.submit(early.bind(), priority=priority)  # type: ignore[arg-type]
+        assert await world.records() == []

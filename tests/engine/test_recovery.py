@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import anyio
@@ -24,6 +25,18 @@ async def crash(world: World, pipe: Any, *, when: type[facts.Fact] = facts.Attem
 async def finish(world: World, pipe: Any, run: str) -> Any:
     async with world.engine(pipe) as engine:
         return await engine.result(run)
+
+
+GONE: list[str] = []
+
+
+@dataclass
+class Spec:
+    name: str
+
+    def __post_init__(self) -> None:
+        if self.name in GONE:
+            raise FileNotFoundError(self.name)
 
 
 class Body:
@@ -559,3 +572,30 @@ async def test_the_instrument_hears_of_the_recovery() -> None:
     async with World(instrument=points).engine():
         pass
     assert points.seen[:2] == ["engine.recovery.before", "engine.recovery.after"]
+
+
+async def test_a_run_whose_arguments_can_no_longer_be_read_is_held_and_harms_no_other() -> None:
+    world, body = World(), Body()
+
+    async def waits(spec: Spec) -> int:
+        return await body()
+
+    wait = task(waits)
+
+    @pipeline
+    def specified(spec: Spec) -> int:
+        return wait(spec)
+
+    async with world.doomed(specified) as engine:
+        run = (await engine.submit(specified.bind(Spec("here")))).id
+        await world.until(facts.AttemptStarted)
+    GONE.append("here")
+    async with world.engine(specified) as engine:
+        row = await engine.state(run)
+        assert (row.state, row.reason) == (
+            "held",
+            "its arguments no longer fit: pipeline 'specified': parameter 'spec': expected Spec: FileNotFoundError: here",
+        )
+    GONE.clear()
+    body.stuck = False
+    assert await finish(world, specified, run) == 2

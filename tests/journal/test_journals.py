@@ -12,6 +12,7 @@ import pytest
 
 from eventflow import facts
 from eventflow.errors import JournalError, Refused, ValueNotStorable
+from eventflow.ports import Below, Ending
 from eventflow.projections import CheckpointRow, EventRow, KeyRow, NodeRow, RunRow, SeenRow
 from tests.journal.histories import a_run, recorded, submitted, succeeded, unit
 
@@ -195,6 +196,24 @@ async def test_select_filters_by_values_by_none_and_by_many(opener):
         assert await found(run=("a", "c", "z"), state="queued") == ["a", "c"]
         assert await found(cancel_requested=True) == ["b"]
         assert await found(seq=(1, 3)) == ["a", "c"]
+
+
+async def test_select_takes_conditions(opener):
+    async with opener() as journal:
+        for name, key in (("xa", None), ("ya", "k"), ("b", None)):
+            await journal.commit(unit(submitted(name, key)))
+
+        async def found(**conditions: object) -> list[str]:
+            return [row.run for row in await journal.select(RunRow, **conditions)]
+
+        assert await found(run=Ending("a")) == ["xa", "ya"]
+        assert await found(run=Ending("ya")) == ["ya"]
+        assert await found(run=Ending("")) == ["b", "xa", "ya"]
+        assert await found(key=Ending("k")) == ["ya"]
+        assert await found(key=Ending("K")) == []
+        assert await found(seq=Below(3)) == ["xa", "ya"]
+        assert await found(run=Ending("a"), seq=Below(2)) == ["xa"]
+        assert await found(started_at=Below(100)) == []
 
 
 async def test_select_sorts_and_limits(opener):

@@ -1,7 +1,4 @@
-"""Finding runs and events: by a whole id or by its last digits, and page by page.
-
-The journal finds rows by equality alone, so a short id and a page behind another are looked for here, among all rows of a table.
-"""
+"""Finding runs and events: by a whole id or by its last digits, and page by page."""
 
 from __future__ import annotations
 
@@ -13,7 +10,7 @@ from typing import TypeVar
 from eventflow import ids
 from eventflow.durations import SECOND
 from eventflow.errors import Ambiguous, InvalidRequest, NotFound
-from eventflow.ports import JournalView
+from eventflow.ports import Below, Ending, JournalView
 from eventflow.projections import EventRow, RunRow
 
 SHORTEST = 4
@@ -46,9 +43,10 @@ async def newest(
     journal: JournalView, table: type[RowT], *, limit: int, before: int | None, equals: Mapping[str, str | tuple[str, ...]] | None = None
 ) -> list[RowT]:
     """Give up to `limit` rows, the newest first, of those whose `seq` is below `before`."""
-    first = limit if before is None else None
-    rows = await journal.select(table, order="seq", descending=True, limit=first, **(equals or {}))  # pyright: ignore[reportArgumentType]
-    return [row for row in rows if before is None or row.seq < before][:limit]
+    conditions: dict[str, object] = {**(equals or {})}
+    if before is not None:
+        conditions["seq"] = Below(before)
+    return await journal.select(table, order="seq", descending=True, limit=limit, **conditions)  # pyright: ignore[reportArgumentType]
 
 
 def _digits(typed: str, what: str) -> str:
@@ -61,15 +59,11 @@ def _digits(typed: str, what: str) -> str:
 
 
 async def _runs(journal: JournalView, digits: str) -> list[RunRow]:
-    if ids.is_id(digits):
-        return await journal.select(RunRow, run=digits)
-    return [row for row in await journal.select(RunRow, order="seq", descending=True) if row.run.endswith(digits)]
+    return await journal.select(RunRow, order="seq", descending=True, run=digits if ids.is_id(digits) else Ending(digits))
 
 
 async def _events(journal: JournalView, digits: str) -> list[EventRow]:
-    if ids.is_id(digits):
-        return await journal.select(EventRow, event=digits)
-    return [row for row in await journal.select(EventRow, order="seq", descending=True) if row.event.endswith(digits)]
+    return await journal.select(EventRow, order="seq", descending=True, event=digits if ids.is_id(digits) else Ending(digits))
 
 
 def _only(typed: str, found: Sequence[FoundT], what: str) -> FoundT:
