@@ -13,12 +13,15 @@ Duration = str | int | float | timedelta
 SECOND = 1_000_000
 """Microseconds in a second: the journal keeps all instants and lengths of time as int64 microseconds."""
 
+LONGEST = 1000 * 365.25 * 86400
+"""Seconds in a thousand years: an instant so far away still fits into int64 microseconds."""
+
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)\s*")
 
 
 def seconds(value: Duration) -> float:
-    """Give a duration in seconds. Raises `ValueError` for what is no duration, is negative or is not finite."""
+    """Give a duration in seconds. Raises `ValueError` for what is no duration, is negative, or is longer than any use."""
     if isinstance(value, timedelta):
         length = value.total_seconds()
     elif isinstance(value, str):
@@ -29,6 +32,8 @@ def seconds(value: Duration) -> float:
         length = float(value)
     if not math.isfinite(length) or length < 0:
         raise ValueError(f"{value!r} is not {_EXPECTED}")
+    if length > LONGEST:
+        raise ValueError(f"{value!r} is longer than a thousand years")
     return length
 
 

@@ -15,6 +15,15 @@ PENDING, RUNNING, RETRYING = "pending", "running", "retrying"
 QUEUED, HELD = "queued", "held"
 SUCCEEDED, FAILED, UPSTREAM_FAILED, CANCELLED, LOST = "succeeded", "failed", "upstream_failed", "cancelled", "lost"
 
+ERROR, TIMEOUT, ABANDONED, INPUT, RESULT = "error", "timeout", "abandoned", "input", "result"
+"""Why an attempt failed: its body raised, ran out of time, ran out of time and runs on; its inputs or its result were no good."""
+
+CRASH, SHUTDOWN = "crash", "shutdown"
+"""Why an attempt was lost."""
+
+POISONED, UNKNOWN = "poisoned", "unknown"
+"""Why a node failed whose attempts didn't: see `Task`'s `max_crashes` and `at_most_once`."""
+
 FIRED, FILTERED, REFUSED = "fired", "filtered", "refused"
 """What can become of an event at a trigger."""
 

@@ -68,8 +68,10 @@ class _Parent:
 
     async def heed_signals(self) -> None:
         """Pass signals on to the daemon."""
-        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
             async for number in signals:
+                if number == signal.SIGHUP:
+                    continue  # it is nothing to the daemon either, which would go on without us
                 self._stopping.set()
                 self._over.set()
                 # What is typed at a terminal has reached the daemon as well.

@@ -12,7 +12,7 @@ from typing import Protocol
 import anyio
 from starlette.types import ASGIApp
 
-from eventflow import durations, escapes
+from eventflow import durations, escapes, failpoints
 from eventflow.daemon.signals import HURRY, Signals
 from eventflow.daemon.watchdog import GRACE, Watchdog
 from eventflow.daemon.web import web
@@ -26,7 +26,6 @@ from eventflow.logs.daemon import DaemonLog
 from eventflow.logs.folder import LogFolder
 from eventflow.project import Project
 from eventflow.system import SystemClock
-from eventflow.testing import failpoints
 from eventflow.threads import in_thread
 
 

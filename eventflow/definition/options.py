@@ -34,8 +34,8 @@ class Retry:
                 raise ValueError("backoff is at least 1, jitter at least 0")
             if not isinstance(self.on, tuple) or not all(issubclass(kind, BaseException) for kind in self.on):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ValueError("on is a tuple of exception classes, as in on=(OSError,)")
-            durations.seconds(self.delay)
-            durations.seconds(self.max_delay)
+            if durations.seconds(self.delay) > durations.seconds(self.max_delay):
+                raise ValueError(f"delay={self.delay!r} is longer than max_delay={self.max_delay!r}: say max_delay as well")
 
     def wait(self, attempt: int, fraction: float) -> float:
         """Give the seconds to wait after a failed attempt (from 1 on); `fraction` in [0, 1) chooses the jitter."""

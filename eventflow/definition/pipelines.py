@@ -17,7 +17,7 @@ from eventflow.definition.options import PipelineOptions
 from eventflow.definition.parameters import Parameters
 from eventflow.definition.tasks import Task
 from eventflow.definition.tracing import Trace
-from eventflow.errors import DefinitionError
+from eventflow.errors import DefinitionError, InvalidRequest
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -136,6 +136,14 @@ class Call(Generic[R]):
 
     pipeline: Pipeline[..., R]
     arguments: bytes
+
+
+def checked_call(call: object) -> Call[Any]:
+    """Give a call as it is. Raises `InvalidRequest` for anything else, such as the pipeline itself."""
+    if isinstance(call, Call):
+        return cast("Call[Any]", call)
+    instead = f"{call.name}.bind(...)" if isinstance(call, Pipeline) else "a pipeline with its arguments, as in retrain.bind(path=...)"
+    raise InvalidRequest(f"{call!r} can't be submitted: give {instead}")
 
 
 class NamedPipelineSettings(PipelineSettings, total=False):

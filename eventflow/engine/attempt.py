@@ -12,7 +12,7 @@ from typing import TypeAlias
 import anyio
 import msgspec
 
-from eventflow import durations
+from eventflow import durations, states
 from eventflow.context import Context, Interrupted, running
 from eventflow.definition.bodies import Body
 from eventflow.engine.values import Snapshot, Values
@@ -62,7 +62,7 @@ async def attempt(
         if is_cancelled() or (isinstance(error, Interrupted) and context.stop.asked):
             context.stop.asked = True
             return Stopped()
-        return Raised(error, "error")
+        return Raised(error, states.ERROR)
     finally:
         running.reset(token)
         await _absorb(task, cancelling)
@@ -86,14 +86,14 @@ async def _within(
         finally:
             timer.cancel()
     context.stop.asked = True
-    raise _Timeout("abandoned" if slot.running else "timeout")
+    raise _Timeout(states.ABANDONED if slot.running else states.TIMEOUT)
 
 
 def _returned(value: object, body: Body, values: Values) -> Ending:
     try:
         return Returned(values.snapshot(value, body.result))
     except BaseException as error:  # noqa: BLE001 - the value is user code as well, when it is compared and pickled
-        return Raised(error, "result")
+        return Raised(error, states.RESULT)
 
 
 async def _absorb(task: asyncio.Task[object] | None, before: int) -> None:

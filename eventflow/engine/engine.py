@@ -17,7 +17,7 @@ from anyio.abc import TaskGroup
 
 from eventflow import facts, ids, states
 from eventflow.definition import graph as graphs
-from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.pipelines import Call, Pipeline, checked_call
 from eventflow.engine import recovery
 from eventflow.engine.admission import Admission, check_wishes
 from eventflow.engine.groups import unwrapped
@@ -79,9 +79,9 @@ class Engine:
     async def submit(self, call: Call[R], *, key: str | None = None, priority: int = 0) -> Run[R]:
         """Have a pipeline run: durably, once this returns. With a `key`, the first run of that pipeline and key is given again.
 
-        Raises `EngineClosed` where the engine is stopping, `JournalFull` where the disk is full, `InvalidRequest` for what is no key.
+        Raises `EngineClosed` where the engine is stopping, `JournalFull` where the disk is full, `InvalidRequest` for what can't be meant.
         """
-        self.add(call.pipeline)
+        self.add(checked_call(call).pipeline)
         return Run(await self._whole(self._submit, call, key, priority), call.pipeline.name, self)
 
     def submission(

@@ -6,6 +6,7 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+from eventflow import states
 from eventflow.definition import places
 from eventflow.facts import Failure
 
@@ -66,6 +67,6 @@ def _clip(text: str) -> str:
 
 
 _LOST = {
-    "poisoned": "the process died under this node as often as its max_crashes allows",
-    "unknown": "the process ended under this at-most-once node: nobody knows whether it did its work",
+    states.POISONED: "the process died under this node as often as its max_crashes allows",
+    states.UNKNOWN: "the process ended under this at-most-once node: nobody knows whether it did its work",
 }

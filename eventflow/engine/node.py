@@ -167,7 +167,7 @@ class NodeExecution:
             args, kwargs = await arguments(self.node, self._body, frame.parameter, frame.output)
             await checkpoint.open()
         except BaseException as error:  # noqa: BLE001 - inputs are user values: whatever one raises when it is read fails this attempt alone
-            return Stopped(begun=False) if is_cancelled() else Raised(error, "input")
+            return Stopped(begun=False) if is_cancelled() else Raised(error, states.INPUT)
         if frame.wish is not None:
             # It came while the start was recorded or the inputs were read: the body isn't begun any more.
             return Stopped(begun=False)
@@ -186,7 +186,7 @@ class NodeExecution:
         try:
             result = await frame.values.keep(ending.result)
         except OSError as error:
-            await self._fail(Raised(error, "result"))
+            await self._fail(Raised(error, states.RESULT))
             return
         succeeded = facts.AttemptSucceeded(frame.run, name, self.attempt, self._started_at, result)
         await frame.ports.journal.commit(frame.unit(succeeded))
@@ -205,7 +205,7 @@ class NodeExecution:
             frame.ports.instrument.reached("engine.attempt.failed")
             self.due = due
             return
-        await frame.ports.journal.commit(Unit(now, (failed, facts.NodeFailed(frame.run, name, "failed"))))
+        await frame.ports.journal.commit(Unit(now, (failed, facts.NodeFailed(frame.run, name, states.FAILED))))
         self.outcome.set_result(Outcome(states.FAILED, name, failure=what))
 
     def _next_try(self, error: BaseException, now: int) -> int | None:
@@ -216,7 +216,7 @@ class NodeExecution:
 
     async def _be_stopped(self, slot: Slot, *, begun: bool) -> None:
         frame, name = self._frame, self.node.name
-        reason = "abandoned" if slot.running else "cancelled"
+        reason = states.ABANDONED if slot.running else states.CANCELLED
         # Cancelled from around the engine, before the engine itself could say why.
         frame.wish = frame.wish or Wish.SHUTDOWN
         if frame.wish is Wish.CANCEL:
@@ -224,10 +224,10 @@ class NodeExecution:
             await frame.ports.journal.commit(frame.unit(cancelled))
             self.outcome.set_result(Outcome(states.CANCELLED, name))
             return
-        lost = facts.AttemptLost(frame.run, name, self.attempt, self._started_at, "shutdown", self.crashes)
+        lost = facts.AttemptLost(frame.run, name, self.attempt, self._started_at, states.SHUTDOWN, self.crashes)
         if begun and self._body.options.at_most_once:
-            await frame.ports.journal.commit(frame.unit(lost, facts.NodeFailed(frame.run, name, "unknown")))
-            self.outcome.set_result(Outcome(states.FAILED, name, failure=failures.lost("unknown")))
+            await frame.ports.journal.commit(frame.unit(lost, facts.NodeFailed(frame.run, name, states.UNKNOWN)))
+            self.outcome.set_result(Outcome(states.FAILED, name, failure=failures.lost(states.UNKNOWN)))
             return
         await frame.ports.journal.commit(frame.unit(lost))
 

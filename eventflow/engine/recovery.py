@@ -62,8 +62,8 @@ def _lost(run: str, nodes: Sequence[NodeRow], definition: Definition | None) -> 
         crashes = row.crashes
         if row.state == states.RUNNING:
             crashes += 1
-            found.append(facts.AttemptLost(run, row.node, row.attempt, row.started_at or 0, "crash", crashes))
-        elif row.state != states.RETRYING or row.reason != "crash":
+            found.append(facts.AttemptLost(run, row.node, row.attempt, row.started_at or 0, states.CRASH, crashes))
+        elif row.state != states.RETRYING or row.reason != states.CRASH:
             continue
         body = None if definition is None else definition.bodies.get(row.node)
         verdict = None if body is None else _verdict(body, crashes)
@@ -75,8 +75,8 @@ def _lost(run: str, nodes: Sequence[NodeRow], definition: Definition | None) -> 
 def _verdict(body: Body, crashes: int) -> str | None:
     # Also asked for an attempt that was found lost while the run was held: then nobody knew its options.
     if body.options.at_most_once:
-        return "unknown"
-    return "poisoned" if crashes >= body.options.max_crashes else None
+        return states.UNKNOWN
+    return states.POISONED if crashes >= body.options.max_crashes else None
 
 
 def _cancelled_nodes(run: str, nodes: Sequence[NodeRow], graph: Graph) -> list[Fact]:
@@ -87,7 +87,7 @@ def _cancelled_nodes(run: str, nodes: Sequence[NodeRow], graph: Graph) -> list[F
         if row is None:
             found.append(facts.NodeCancelled(run, node.name))
         elif row.state == states.RUNNING:
-            found.append(facts.AttemptCancelled(run, node.name, row.attempt, row.started_at or 0, "crash"))
+            found.append(facts.AttemptCancelled(run, node.name, row.attempt, row.started_at or 0, states.CRASH))
         elif row.state == states.RETRYING:
             found.append(facts.NodeCancelled(run, node.name, row.attempt))
     return found

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from eventflow.errors import JournalDenied, JournalMisplaced
-
-MOUNTS = Path("/proc/self/mountinfo")
+from eventflow.mounts import TABLE, Mounts, is_far
 
 _LONGEST = 490  # SQLite takes 512 bytes with the longest of its own files' names
 
@@ -60,7 +58,7 @@ class Place:
         return self.folder / f"journal.v{version}.db"
 
 
-def take_place(folder: Path, *, anywhere: bool = False, mounts: Path = MOUNTS) -> Place:
+def take_place(folder: Path, *, anywhere: bool = False, mounts: Path = TABLE) -> Place:
     """Make the state folder where it isn't there, and give it as an absolute path.
 
     Raises `JournalDenied` where it can't be made, read or written, and `JournalMisplaced` where its path is too long for SQLite, or where
@@ -73,8 +71,8 @@ def take_place(folder: Path, *, anywhere: bool = False, mounts: Path = MOUNTS) -
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise JournalDenied(f"the state folder {folder} can't be made: {error.strerror}") from error
-    kind = file_system(folder, mounts)
-    if kind is not None and _FAR.fullmatch(kind) and not anywhere:
+    kind = Mounts.read(mounts).kind(folder)
+    if is_far(kind) and not anywhere:
         raise JournalMisplaced(
             f"the state folder {folder} is on a {kind} file system, on which SQLite's locks and syncs can't be trusted; "
             "put it on a local disk, or force it if you know that this one keeps its promises"
@@ -94,35 +92,6 @@ def check_permission(place: Place, *, write: bool = True) -> None:
             raise _denied(file, write=write)
 
 
-def file_system(folder: Path, mounts: Path = MOUNTS) -> str | None:
-    """Give the type of the file system that a folder lies on, such as `ext4`, or None where the system doesn't tell."""
-    try:
-        lines = mounts.read_text(errors="surrogateescape").splitlines()
-    except OSError:  # not Linux
-        return None
-    real = os.fsencode(os.path.realpath(folder))
-    # A later mount over the same point hides the earlier: of the longest points, the last counts.
-    found = max(
-        ((len(point), number, kind) for number, (point, kind) in enumerate(map(_mount, lines)) if _lies_in(real, point)), default=None
-    )
-    return None if found is None else found[2]
-
-
-def _mount(line: str) -> tuple[bytes, str]:
-    fields = line.split(" ")
-    point = re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), os.fsencode(fields[4]))
-    return point, fields[fields.index("-") + 1]
-
-
-def _lies_in(path: bytes, point: bytes) -> bool:
-    return point in (b"/", path) or path.startswith(point + b"/")
-
-
 def _denied(path: Path, *, write: bool) -> JournalDenied:
     wanted = "read and written" if write else "read"
     return JournalDenied(f"{path} can't be {wanted} by user {os.geteuid()}{', or its file system is read-only' if write else ''}")
-
-
-_FAR = re.compile(
-    r"nfs\d?|cifs|smb\d?|smbfs|smb3|9p|afs|ceph|coda|gfs2|ocfs2|lustre|beegfs|glusterfs|ncpfs|vboxsf|vmhgfs|virtiofs|fuse(\..*)?|fuseblk"
-)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from eventflow.durable import sync_folder
 from eventflow.errors import JournalError
 from eventflow.facts import Record, Unit, encode
 from eventflow.journal import lock, mark
@@ -22,7 +23,7 @@ from eventflow.journal.batch import Draft, write_batch
 from eventflow.journal.connection import connect
 from eventflow.journal.faults import is_damage, understood
 from eventflow.journal.history import History, UnsoundHistory, read_history
-from eventflow.journal.mark import Level, sync_folder
+from eventflow.journal.mark import Level
 from eventflow.journal.migrations import check_version
 from eventflow.journal.place import Place, take_place
 from eventflow.journal.preparation import make

@@ -6,8 +6,8 @@ import os
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from eventflow.mounts import Mounts, has_own_inodes
 from eventflow.sensors.globs import Globs
-from eventflow.sensors.mounts import Mounts
 
 _SLICE = 2000
 """Files that are looked at in one go: some ten milliseconds on a local disk."""
@@ -116,7 +116,7 @@ class Scan:
     def _own(self, device: int) -> bool:
         if device not in self._own_inodes:
             self._mounts = self._mounts or Mounts.read()
-            self._own_inodes[device] = self._mounts.own_inodes(self._path(self._entered))
+            self._own_inodes[device] = has_own_inodes(self._mounts.kind(self._path(self._entered)))
         return self._own_inodes[device]
 
     def _path(self, folder: str) -> str:

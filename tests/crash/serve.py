@@ -1,7 +1,7 @@
 """Runs the project in the current folder as an embedded engine, until as many runs and events as it is told of have ended.
 
 `EXPECTED_RUNS` and `EXPECTED_EVENTS` say how many. `SUBMIT=pipeline:key,...` names runs to ask for, each by its key; `endless` ones are
-then cancelled. `EVENTFLOW_FAIL` and `EVENTFLOW_POINTS` are those of `eventflow.testing.failpoints`.
+then cancelled. `EVENTFLOW_FAIL` and `EVENTFLOW_POINTS` are those of `eventflow.failpoints`.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from pathlib import Path
 
 import anyio
 
-from eventflow import Engine, open_engine, states
+from eventflow import Engine, failpoints, open_engine, states
 from eventflow.ports import Instrument
 from eventflow.projections import EventRow, RunRow
-from eventflow.testing import Ledger, failpoints
+from eventflow.testing import Ledger
 from eventflow.testing.ledger import SUBMIT
 
 sys.path.insert(0, str(Path.cwd()))

@@ -10,9 +10,9 @@ import pytest
 
 from eventflow import open_engine
 from eventflow.facts import Record
+from eventflow.failpoints import FailPoint, from_environment
 from eventflow.journal.view import read_sqlite
 from eventflow.system import SystemClock
-from eventflow.testing.failpoints import FailPoint, from_environment
 from tests.crash.harness import PIPELINES, TRIGGERS, Case, Project, check
 
 CRASHES = (

@@ -81,3 +81,12 @@ def test_it_ends_while_it_waits_for_a_repair(parent: Parent, root: Path) -> None
     (root / "pipelines" / "more.py").write_text("1 / 0\n")
     parent.until("is started again when")
     assert parent.end(signal.SIGTERM) == 78
+
+
+def test_a_terminal_that_is_closed_ends_neither(parent: Parent, root: Path) -> None:
+    parent.until("serving")
+    parent.process.send_signal(signal.SIGHUP)
+    (root / "pipelines" / "more.py").write_text("one = 1\n")
+    parent.until("changed")
+    parent.until("serving")
+    assert parent.end(signal.SIGTERM) == 0

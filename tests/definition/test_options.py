@@ -15,6 +15,8 @@ from eventflow.errors import DefinitionError
         (lambda: Retry(attempts=0), "tried at least once"),
         (lambda: Retry(delay="soon"), "'soon' is not a duration"),
         (lambda: Retry(max_delay="-1s"), "is not a duration"),
+        (lambda: Retry(delay="2h"), "delay='2h' is longer than max_delay='1h': say max_delay as well"),
+        (lambda: Retry(max_delay=1e11), "is longer than a thousand years"),
         (lambda: Retry(backoff=0.5), "backoff is at least 1"),
         (lambda: Retry(on=OSError), "tuple of exception classes"),  # type: ignore[arg-type]
         (lambda: Retry(on=("OSError",)), "issubclass"),  # type: ignore[arg-type]

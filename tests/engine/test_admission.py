@@ -271,3 +271,19 @@ async def test_what_is_no_priority_is_refused_before_it_reaches_the_journal(prio
         with pytest.raises(InvalidRequest, match="is no priority: give a whole number"):
             await engine.submit(early.bind(), priority=priority)  # type: ignore[arg-type]
         assert await world.records() == []
+
+
+async def test_a_pipeline_without_its_arguments_is_told_to_bind_them() -> None:
+    @task
+    def one() -> int:
+        return 1
+
+    @pipeline
+    def unbound() -> int:
+        return one()
+
+    async with World().engine(unbound) as engine:
+        with pytest.raises(InvalidRequest, match=r"give unbound\.bind\(\.\.\.\)"):
+            await engine.submit(unbound)  # type: ignore[arg-type]
+        with pytest.raises(InvalidRequest, match="'unbound' can't be submitted: give a pipeline with its arguments"):
+            await engine.submit("unbound")  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import pytest
 
 from eventflow.errors import JournalDenied, JournalError, JournalMisplaced, JournalOwned
 from eventflow.journal import lock
-from eventflow.journal.place import Place, file_system, take_place
+from eventflow.journal.place import Place, take_place
 from eventflow.journal.preparation import check_library
 from eventflow.journal.sqlite import open_sqlite
 from tests.journal.histories import submitted, unit
@@ -118,33 +118,6 @@ async def test_a_read_only_mount_is_named_with_exit_code_77(tmp_path, clock):
     code, told = second_process(folder, "unshare", "--mount", "sh", "-c", mounting, "sh")
     assert code == 77
     assert str(folder) in told
-
-
-MOUNTS = """\
-22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:5 / /mnt/far rw master:2 shared:3 - nfs4 host:/x rw
-31 22 0:6 / /mnt/with\\040space rw - fuse.sshfs host: rw
-32 30 8:2 / /mnt/far/near rw - xfs /dev/sdb rw
-33 22 0:7 / /mnt/over rw - tmpfs none rw
-34 22 0:8 / /mnt/over rw - cifs //host/x rw
-"""
-
-
-@pytest.mark.parametrize(
-    ("folder", "kind"),
-    [
-        ("/home/x", "ext4"),
-        ("/mnt/far", "nfs4"),
-        ("/mnt/far/state", "nfs4"),
-        ("/mnt/farther", "ext4"),
-        ("/mnt/far/near/state", "xfs"),
-        ("/mnt/with space/state", "fuse.sshfs"),
-        ("/mnt/over/state", "cifs"),
-    ],
-)
-def test_the_file_system_of_a_folder_is_that_of_the_nearest_mount(tmp_path, folder, kind):
-    (tmp_path / "mounts").write_text(MOUNTS)
-    assert file_system(Path(folder), tmp_path / "mounts") == kind
 
 
 @pytest.mark.parametrize("kind", ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "fuse", "ceph"])

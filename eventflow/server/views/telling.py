@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from eventflow import durations, facts, ids
+from eventflow import durations, facts, ids, states
 from eventflow.durations import SECOND
 from eventflow.facts import Fact, Inline, Record
 from eventflow.server.answers import Sentence
@@ -62,30 +62,30 @@ def _attempt_succeeded(fact: facts.AttemptSucceeded, at: int) -> str:
 def _attempt_failed(fact: facts.AttemptFailed, at: int) -> str:
     after = _since(fact.started_at, at)
     ending = {
-        "timeout": f"ran out of time after {after}",
-        "abandoned": f"ran out of time after {after}, and its thread would not stop: what it still returns is dropped",
-        "input": f"could not begin: what it takes can't be read: {fact.failure}",
+        states.TIMEOUT: f"ran out of time after {after}",
+        states.ABANDONED: f"ran out of time after {after}, and its thread would not stop: what it still returns is dropped",
+        states.INPUT: f"could not begin: what it takes can't be read: {fact.failure}",
     }.get(fact.reason, f"failed after {after}: {fact.failure}")
     again = "" if fact.due is None else f"; to be tried again {durations.text(max(0, fact.due - at) / SECOND)} later"
     return f"attempt {fact.attempt} {ending}{again}"
 
 
 def _attempt_lost(fact: facts.AttemptLost, _: int) -> str:
-    if fact.reason == "shutdown":
+    if fact.reason == states.SHUTDOWN:
         return f"attempt {fact.attempt} was interrupted by an orderly shutdown, which counts against nothing"
     times = "the first time" if fact.crashes == 1 else f"{fact.crashes} times by now"
     return f"attempt {fact.attempt} was lost: the process died under it, {times}"
 
 
 def _attempt_cancelled(fact: facts.AttemptCancelled, _: int) -> str:
-    loose = ", though its thread would not stop: what it still returns is dropped" if fact.reason == "abandoned" else ""
+    loose = ", though its thread would not stop: what it still returns is dropped" if fact.reason == states.ABANDONED else ""
     return f"attempt {fact.attempt} was stopped, because its run was cancelled{loose}"
 
 
 def _node_failed(fact: facts.NodeFailed, _: int) -> str:
     reasons = {
-        "poisoned": "the process died under it as often as its max_crashes allows",
-        "unknown": "the process died under it, and it is to be started at most once: nobody knows whether it did its work",
+        states.POISONED: "the process died under it as often as its max_crashes allows",
+        states.UNKNOWN: "the process died under it, and it is to be started at most once: nobody knows whether it did its work",
     }
     return f"it failed for good: {reasons.get(fact.reason, 'it is not tried again')}"
 

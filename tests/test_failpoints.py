@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from eventflow.errors import EventflowError
+from eventflow.failpoints import FailPoint, from_environment
 from eventflow.ports import Instruments
-from eventflow.testing.failpoints import FailPoint, from_environment
 
 
 def test_usually_there_are_none() -> None:
@@ -29,7 +29,7 @@ def test_a_point_fails_at_the_passing_that_was_named_and_no_other() -> None:
 
 def test_a_point_kills_the_process() -> None:
     script = """
-from eventflow.testing.failpoints import from_environment
+from eventflow.failpoints import from_environment
 (failing,) = from_environment({"EVENTFLOW_FAIL": "a.b:2:kill"})
 failing.reached("a.b")
 print("alive", flush=True)
