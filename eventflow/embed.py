@@ -18,6 +18,7 @@ from eventflow.artifacts.folder import ArtifactFolder
 from eventflow.artifacts.key import project_key
 from eventflow.artifacts.memory import MemoryArtifacts
 from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.places import naming_the_line
 from eventflow.durable import remove_leftovers
 from eventflow.durations import Duration
 from eventflow.engine.dispatch import Dispatch
@@ -60,7 +61,11 @@ async def open_engine(
     Raises `DefinitionError` for what is wrongly written, `JournalOwned` where another process has this state, and other `JournalError`s
     where the journal can't be trusted: each says what to do.
     """
-    folder, sensing, fitting = Path(state), tuple(sensors), tuple(triggers)
+    with naming_the_line():
+        folder = await in_thread(_state_folder, state)
+        _check_settings(durability, threads)
+        patience = durations.seconds(drain)
+    sensing, fitting = tuple(sensors), tuple(triggers)
     check(sensing, fitting)
     clock, instrument = SystemClock(), Instruments(instruments)
     with unwrapped():
@@ -72,7 +77,7 @@ async def open_engine(
             ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
             engine = Engine(ports, values, pipelines)
             dispatch = Dispatch(ports, engine, fitting)
-            async with engine.running(drain=durations.seconds(drain)), _sensing(ports, dispatch, sensing):
+            async with engine.running(drain=patience), _sensing(ports, dispatch, sensing):
                 yield engine
 
 
@@ -100,6 +105,20 @@ def run(call: Call[R], *, instruments: Sequence[Instrument] = ()) -> R:
             return await submitted.result()
 
     return anyio.run(main)
+
+
+def _state_folder(state: str | os.PathLike[str]) -> Path:
+    """Give a state folder as an absolute path: tasks may change the current folder."""
+    if not os.fspath(state):
+        raise ValueError("state='' is no folder: name one of its own, such as 'state'")
+    return Path(os.path.abspath(state))  # noqa: PTH100 - follows no links
+
+
+def _check_settings(durability: object, threads: object) -> None:
+    if durability not in ("full", "relaxed"):
+        raise ValueError(f"durability={durability!r} is unknown: use 'full' or 'relaxed'")
+    if not isinstance(threads, int) or threads < 1:
+        raise ValueError(f"threads={threads!r}: plain functions need at least one thread")
 
 
 def _in_loop() -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -257,12 +257,13 @@ class Seen(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What a sensor may use of the outside."""
+    """What a sensor may use of the outside. Its relative paths start from `root`: the current folder is whatever a task makes it."""
 
     clock: Clock
     random: Random
     watcher: Watcher
     instrument: Instrument
+    root: Path = field(default_factory=Path.cwd)
 
 
 class Sensor(Protocol[D_co]):

@@ -79,6 +79,12 @@ async def test_what_the_daemon_refuses_is_raised_as_what_it_is(tmp_path) -> None
             await client.event("0000beef")
         with pytest.raises(InvalidRequest, match="is no state"):
             await client.runs(state="done")
+        with pytest.raises(ParameterError, match="holds what is no Unicode text"):
+            await client.submit("hello", texts={"name": "\udcff"})
+        with pytest.raises(InvalidRequest, match="is no key"):
+            await client.submit("hello", {"name": "ada"}, key="")
+        with pytest.raises(InvalidRequest, match="is no priority"):
+            await client.submit("hello", {"name": "ada"}, priority=2**63)
         with pytest.raises(ParameterError, match="'name' is missing"):
             await client.submit("hello")
 

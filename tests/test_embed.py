@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import httpx
@@ -17,7 +18,7 @@ import pytest
 from fastapi import FastAPI
 
 from eventflow import EngineClosed, EventflowError, FileSensor, JournalError, RunFailed, Trigger, open_engine, pipeline, run, task
-from eventflow.errors import JournalOwned
+from eventflow.errors import DefinitionError, JournalOwned
 from eventflow.projections import DecisionRow, RunRow
 
 
@@ -80,6 +81,46 @@ async def test_a_run_and_its_result_outlive_the_engine(tmp_path: Path) -> None:
         again = await engine.submit(six_times.bind(8), key="once")
         assert again.id == submitted.id
         assert await again.result() == 42
+
+
+async def test_results_stay_in_the_state_folder_wherever_tasks_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    @task
+    def wander() -> str:
+        os.chdir(elsewhere)
+        return "x" * 100_000
+
+    @pipeline
+    def wandering() -> str:
+        return wander()
+
+    async with open_engine("state", pipelines=[wandering]) as engine:
+        run = await engine.submit(wandering.bind())
+        assert len(await run.result()) == 100_000
+    assert list(elsewhere.iterdir()) == []
+    monkeypatch.chdir(tmp_path)
+    async with open_engine("state", pipelines=[wandering]) as engine:
+        assert len(str(await engine.result(run.id))) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"state": ""}, "is no folder"),
+        ({"threads": 0}, "threads=0: plain functions need at least one"),
+        ({"durability": "none"}, "durability='none' is unknown"),
+        ({"drain": "soon"}, "'soon' is not a duration"),
+    ],
+)
+async def test_options_that_make_no_sense_are_refused_before_anything_is_made(tmp_path: Path, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(DefinitionError, match=says) as caught:
+        async with open_engine(**{"state": tmp_path / "state", **options}):
+            pass
+    assert str(caught.value.where).startswith(f"{__file__}:")
+    assert list(tmp_path.iterdir()) == []
 
 
 async def test_a_second_engine_on_the_same_state_is_refused_and_told_whose_it_is(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
 from eventflow.sensors.globs import Globs
 from eventflow.sensors.rounds import FileOptions, FileVersion, Rounds
-from eventflow.threads import in_thread
 
 __all__ = ["FileSensor", "FileVersion"]
 
@@ -32,7 +31,7 @@ class FileSensor:
     A version is a path with its inode, size and modification time: a file that is replaced, appended to or touched is a new one. Files
     are never opened, moved or deleted, links are not followed, and files that came while nobody looked are found at the next start.
 
-    `path` is the folder; a relative one is taken from the folder in which the engine runs, the project's root. `match` is one shell
+    `path` is the folder; a relative one is taken from the folder in which the engine started, the project's root. `match` is one shell
     pattern or several (`*` doesn't match a leading dot); with `recursive` subfolders are looked through too. With `ready="settle"` a file
     fires once it has not changed for `settle`: a writer that pauses for longer is caught half-way, so allow for it, or have files renamed
     into the folder when they are complete and say `ready="atomic"`. `existing="ignore"` leaves alone what lies there when the folder is
@@ -89,9 +88,8 @@ class FileSensor:
 
         Raises `WatchedFolderMissing` or `WatchedFolderUnreadable`; a later start goes on as if nothing had been.
         """
-        root = await in_thread(Path.cwd)
-        with world.watcher.watch(root / self.path, recursive=self._options.recursive) as news:
-            rounds = Rounds(self._options, root, cursor, seen, world)
+        with world.watcher.watch(world.root / self.path, recursive=self._options.recursive) as news:
+            rounds = Rounds(self._options, cursor, seen, world)
             while True:
                 async with aclosing(rounds.look()) as observations:
                     async for observation in observations:

@@ -60,10 +60,10 @@ class FileOptions:
 class Rounds:
     """One start of a file sensor. What it remembers runs ahead of the journal by the observation that is being committed, never further."""
 
-    def __init__(self, options: FileOptions, root: Path, cursor: object, seen: Seen, world: World) -> None:
+    def __init__(self, options: FileOptions, cursor: object, seen: Seen, world: World) -> None:
         self._options = options
-        self._root = root
-        self._folder = root / options.folder
+        self._root = world.root
+        self._folder = world.root / options.folder
         self._cursor = cursor
         self._watched: object = {"folder": quote(options.written)}
         self._seen = seen

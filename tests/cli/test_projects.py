@@ -9,10 +9,12 @@ import time
 import tomllib
 from pathlib import Path
 
+import anyio
 import pytest
 from click.testing import CliRunner
 
 from eventflow.cli.commands import eventflow
+from eventflow.embed import open_engine
 
 
 def project(folder: Path, code: str) -> Path:
@@ -20,6 +22,11 @@ def project(folder: Path, code: str) -> Path:
     (folder / "pipelines" / "__init__.py").touch()
     (folder / "pipelines" / "one.py").write_text(f"from eventflow import pipeline, task\n\n{code}")
     return folder
+
+
+async def make_journal(folder: Path) -> None:
+    async with open_engine(folder):
+        pass
 
 
 FAILING = """
@@ -98,6 +105,20 @@ def test_check_reports_every_mistake_with_file_and_line(tmp_path, process) -> No
     assert first.startswith(f"{root}/pipelines/one.py:11: ")
     assert second.startswith(f"{root}/pipelines/two.py:1: ModuleNotFoundError")
     assert len(json.loads(process("check", "--json", cwd=root).stdout)["mistakes"]) == 2
+
+
+def test_a_folder_whose_name_is_no_text_is_a_folder_like_any_other(tmp_path, process) -> None:
+    root = tmp_path / "\udcff"
+    root.mkdir()
+    project(root, FAILING)
+    assert process("check", cwd=root).returncode == 0
+    failed = process("run", "failing", "-p", "word=no", cwd=root)
+    assert failed.returncode == 1
+    assert f"{tmp_path}/\\udcff/pipelines/one.py:" in failed.stderr
+    anyio.run(make_journal, root / ".eventflow")
+    assert json.loads(process("journal", "verify", "--json", cwd=root).stdout)["folder"].endswith("/\\udcff/.eventflow")
+    (root / "pipelines" / "two.py").write_text("import nothing_of_that_name\n")
+    assert "\\udcff/pipelines/two.py:1: " in json.loads(process("check", "--json", cwd=root).stdout)["mistakes"][0]
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,19 @@ async def test_the_projects_own_folder_can_be_watched(inbox: Path, monkeypatch: 
         assert sensor.book.events[0].subject == "a.csv"
 
 
+async def test_a_task_that_changes_the_current_folder_moves_no_watched_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "project" / "in" / "a.csv")
+    monkeypatch.chdir(tmp_path / "project")
+    world = World(VirtualClock(), SeededRandom(), HandWatcher(), Instrument())
+    monkeypatch.chdir(tmp_path)
+    book = Book()
+    stream = FileSensor("files", "in", ready="atomic").observe(None, book, world)
+    while not book.events:
+        book.commit(await anext(stream))
+    await stream.aclose()
+    assert book.events[0].data.path == tmp_path / "project" / "in" / "a.csv"
+
+
 async def test_events_come_by_time_of_writing_and_then_by_name(inbox: Path) -> None:
     for name, mtime in [("c", 5), ("b", 7), ("a", 7), ("z", 1)]:
         put(inbox / name, mtime=mtime)
