@@ -174,8 +174,11 @@ def _fact_rows(records: Sequence[Record], bodies: Sequence[bytes]) -> list[tuple
 
 def _is_about_values(error: sqlite3.Error) -> bool:
     """Tell whether an error speaks of what was to be written, not of the disk."""
-    return error_name(error).startswith(("SQLITE_CONSTRAINT", "SQLITE_TOOBIG", "SQLITE_MISMATCH")) or not error_name(error)
+    # The low byte is the kind of an error; of some of the finer codes Python 3.11 knows no name.
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_MISMATCH) & 0xFF in _ABOUT_VALUES
 
+
+_ABOUT_VALUES = frozenset({sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH})
 
 _UNFIT = (OverflowError, UnicodeError, TypeError, ValueError, LookupError)
 """What Python raises for a value that SQLite has no place for: an integer beyond 64 bits, half a surrogate pair."""

@@ -8,6 +8,7 @@ import os
 import socket
 from datetime import UTC, datetime
 from io import FileIO
+from weakref import WeakSet
 
 import msgspec
 
@@ -32,9 +33,10 @@ class Lock:
 
     def __init__(self, file: FileIO) -> None:
         self._file = file
+        _held.add(self)
 
     def release(self) -> None:
-        """Let others have the journal."""
+        """Let others have the journal. In a forked child, let go of the parent's lock, which the parent keeps."""
         self._file.close()
 
 
@@ -53,6 +55,11 @@ def take(place: Place, now: int) -> Lock:
             file.close()
             raise
         return Lock(file)
+
+
+def _let_go_in_child() -> None:
+    for lock in _held:
+        lock.release()
 
 
 def _lock(file: FileIO, place: Place) -> None:
@@ -78,3 +85,9 @@ def _read(file: FileIO) -> Owner | None:
 
 def _instant(now: int) -> str:
     return datetime.fromtimestamp(now / 1_000_000, UTC).isoformat(timespec="seconds")
+
+
+_held: WeakSet[Lock] = WeakSet()
+"""The locks of this process. A child that a task forks would share them, and keep the journal locked for as long as it outlives us."""
+
+os.register_at_fork(after_in_child=_let_go_in_child)

@@ -52,6 +52,16 @@ def read(path: Path) -> Level | None:
         return None
 
 
+def loss(folder: Path, level: Level, known: Level) -> str | None:
+    """Say what is missing of the journal in a folder, which is at `level`, where its mark knows better; None where nothing is."""
+    if known.journal != level.journal:
+        return f"the journal in {folder} is another one than before, which had come to fact {known.seq}; this one ends at {level.seq}"
+    if known.seq > level.seq:
+        lost = known.seq - level.seq
+        return f"the journal in {folder} ends at fact {level.seq}, though it had come to fact {known.seq}: {lost} are lost"
+    return None
+
+
 def create(path: Path, level: Level) -> None:
     """Write a mark whole and durably, in place of whatever is there. Raises `OSError`."""
     aside = path.with_name(path.name + ".new")

@@ -126,7 +126,7 @@ def _check_mark(place: Place, level: Level, *, relaxed: bool) -> list[JournalErr
     known = mark.read(place.mark)
     warnings: list[JournalError] = []
     if known is not None and known.seq > 0:
-        loss = _loss(place, level, known)
+        loss = mark.loss(place.folder, level, known)
         if loss and not relaxed:
             raise JournalDamaged(f"{loss}; {ADVICE}")
         if loss:
@@ -136,15 +136,6 @@ def _check_mark(place: Place, level: Level, *, relaxed: bool) -> list[JournalErr
     if known != level:
         mark.create(place.mark, level)
     return warnings
-
-
-def _loss(place: Place, level: Level, known: Level) -> str | None:
-    if known.journal != level.journal:
-        return f"the journal in {place.folder} is another one than before, which had come to fact {known.seq}; this one ends at {level.seq}"
-    if known.seq > level.seq:
-        lost = known.seq - level.seq
-        return f"the journal in {place.folder} ends at fact {level.seq}, though it had come to fact {known.seq}: {lost} are lost"
-    return None
 
 
 def _migrate(place: Place, reached: Callable[[str], None], migrations: Sequence[Migration]) -> None:

@@ -10,13 +10,16 @@ from pathlib import Path
 
 import anyio
 
-from eventflow.errors import JournalError, JournalVersion
+from eventflow.errors import JournalDamaged, JournalError, JournalVersion
 from eventflow.facts import Fact, Record
+from eventflow.journal import mark
 from eventflow.journal.connection import aside, connect, open_connection
 from eventflow.journal.faults import understood
+from eventflow.journal.mark import Level
 from eventflow.journal.migrations import check_version, version_of
 from eventflow.journal.place import Place
-from eventflow.journal.queries import MIGRATIONS
+from eventflow.journal.preparation import ADVICE
+from eventflow.journal.queries import MIGRATIONS, QUERIES
 from eventflow.journal.reader import Reader, read_seq
 from eventflow.journal.verify import find_place
 from eventflow.ports import Clock, RowT
@@ -32,11 +35,13 @@ async def read_sqlite(folder: Path, *, clock: Clock) -> AsyncGenerator[SqliteVie
     Raises `NotFound` where there is none, `JournalVersion` where it isn't of our version, `JournalDenied` or `JournalDamaged`.
     """
     place = await aside(partial(find_place, folder), inline=False)
+    known = await aside(partial(mark.read, place.mark), inline=False)  # before the journal, which may go on meanwhile
     with understood(place.folder):
         connection = await open_connection(partial(connect, place.journal, mode="ro"), inline=False)
     try:
         reader = Reader(connection, place.folder, _bear)
         await reader.ask(partial(_check_same_version, place=place))
+        await reader.ask(partial(_check_whole, place=place, known=known))
         yield SqliteView(reader, clock, await reader.ask(read_seq))
     finally:
         with anyio.CancelScope(shield=True):
@@ -86,6 +91,13 @@ def _check_same_version(connection: sqlite3.Connection, place: Place) -> None:
         raise JournalVersion(
             f"the journal in {place.folder} was written by an older eventflow (version {version}); `eventflow serve` brings it up to date"
         )
+
+
+def _check_whole(connection: sqlite3.Connection, place: Place, known: Level | None) -> None:
+    journal, _, seq = connection.execute(QUERIES["journal"]).fetchone()
+    loss = None if known is None or known.seq == 0 else mark.loss(place.folder, Level(journal, seq), known)
+    if loss is not None:
+        raise JournalDamaged(f"{loss}; {ADVICE}")
 
 
 def _bear(_failure: JournalError) -> None:

@@ -20,6 +20,7 @@ from eventflow.journal.place import Place
 from eventflow.journal.repair import repair
 from eventflow.journal.sqlite import open_sqlite
 from eventflow.journal.verify import verify
+from eventflow.journal.view import read_sqlite
 from tests.journal.histories import a_run, submitted, unit
 
 RUNS = 20
@@ -87,6 +88,13 @@ async def test_a_flipped_bit_in_the_log_is_noticed(killed, clock, part):
         file.write(bytes([old ^ 4]))
     with pytest.raises(JournalDamaged, match=f"had come to fact {LAST}"):
         await opened(killed, clock)
+
+
+async def test_a_lost_log_is_noticed_by_who_only_reads_too(killed, clock):
+    killed.log.unlink()
+    with pytest.raises(JournalDamaged, match=f"had come to fact {LAST}"):
+        async with read_sqlite(killed.folder, clock=clock):
+            pass
 
 
 async def test_a_lost_log_is_noticed(killed, clock):

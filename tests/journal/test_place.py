@@ -86,6 +86,26 @@ async def test_a_child_does_not_keep_the_lock(tmp_path, clock):
         await child.communicate(b"")
 
 
+def test_a_forked_child_does_not_keep_the_lock(tmp_path):
+    place = take_place(tmp_path)
+    held = lock.take(place, 0)
+    begun, go_on = os.pipe(), os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(begun[1], b".")
+        os.read(go_on[0], 1)
+        os._exit(0)
+    try:
+        os.read(begun[0], 1)
+        with pytest.raises(JournalOwned):
+            lock.take(place, 0)  # the child has let go of its own hold alone
+        held.release()
+        lock.take(place, 0).release()
+    finally:
+        os.write(go_on[1], b".")
+        os.waitpid(child, 0)
+
+
 def test_a_file_in_the_folders_place_is_named(tmp_path):
     (tmp_path / "state").touch()
     with pytest.raises(JournalDenied, match=str(tmp_path / "state")):
