@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import random
 import secrets
 import time
@@ -12,6 +13,15 @@ from pathlib import Path
 import anyio
 
 from eventflow.ports import Timer
+
+
+def collect_less_often() -> None:
+    """Have this process's garbage collector look a tenth as often. For a process that is ours alone, such as the daemon.
+
+    A run with thousands of nodes under way holds hundreds of thousands of objects, none of them garbage. With Python's own settings the
+    collector goes through all of them so often that a third of such a run's time is spent there; this takes most of that away.
+    """
+    gc.set_threshold(10_000, 20, 20)
 
 
 class SystemClock:

@@ -20,7 +20,7 @@ from eventflow.errors import EventflowError, ProjectError
 from eventflow.journal import lock
 from eventflow.journal.place import Place
 from eventflow.project import Project, find, load
-from eventflow.system import SystemClock
+from eventflow.system import SystemClock, collect_less_often
 
 INTERRUPTED = 130
 
@@ -28,6 +28,7 @@ INTERRUPTED = 130
 def main(root: Path, make_app: MakeApp) -> NoReturn:
     """Serve the project in a folder until told to stop, and leave the process: with 0, or with the exit code of what went wrong."""
     os.umask(0o077)
+    collect_less_often()
     watchdog = Watchdog()
     with watchdog:
         try:
