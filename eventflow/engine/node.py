@@ -39,10 +39,10 @@ class Wish(Enum):
 
 @dataclass(slots=True)
 class Frame:
-    """What the nodes of one run share. `careful` makes every start durable before its body; `start` starts a coroutine of the run;
-    `alone` is held by a node on its last chance, and is one for all runs.
+    """What the nodes of one run share.
 
-    `wish` is set once the run is to stop; `active` counts the attempts under way.
+    `careful` makes every start durable before its body; `start` starts a coroutine of the run; `alone`, which is one for all runs, is
+    held by a node on its last chance. `wish` is set once the run is to stop; `active` counts the attempts under way.
     """
 
     run: str
