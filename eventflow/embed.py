@@ -76,7 +76,7 @@ async def open_engine(
             values = Values(artifacts, project_key(folder), pickles=pickle)
             ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
             engine = Engine(ports, values, pipelines)
-            dispatch = Dispatch(ports, engine, fitting)
+            dispatch = Dispatch(ports, engine.intake, fitting)
             async with engine.running(drain=patience), _sensing(ports, dispatch, sensing):
                 yield engine
 

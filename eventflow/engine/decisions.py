@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from eventflow import codec, facts, states
-from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine.failures import failure
+from eventflow.engine.intake import Intake
 from eventflow.errors import ParameterError
 from eventflow.events import Event
 from eventflow.facts import Fact
 from eventflow.triggers import Trigger
 
 
-class Submissions(Protocol):
-    """What the engine gives for a decision that fires."""
-
-    def submission(
-        self, call: Call[Any], *, key: str | None = None, priority: int = 0, event: str | None = None, trigger: str | None = None
-    ) -> facts.RunSubmitted: ...
-    def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]: ...
-
-
-def decide(trigger: Trigger[Any], event: Event[Any], name: str, submissions: Submissions) -> tuple[Fact, ...]:
+def decide(trigger: Trigger[Any], event: Event[Any], name: str, intake: Intake) -> tuple[Fact, ...]:
     """Give the facts of the decision on an event, whose id in the journal is `name`. The trigger's functions may raise: that refuses it."""
     try:
         if trigger.where is not None and not trigger.where(event):
@@ -33,9 +24,9 @@ def decide(trigger: Trigger[Any], event: Event[Any], name: str, submissions: Sub
         raise  # somebody wants the process to end: the event is found again at its next start
     except BaseException as error:  # noqa: BLE001 - user code: whatever it raises, SystemExit too, refuses this event, and the next goes on
         return (facts.DecisionMade(name, trigger.name, states.REFUSED, reason=_reason(error)),)
-    submitted = submissions.submission(call, event=name, trigger=trigger.name)
+    submitted = intake.submission(call, event=name, trigger=trigger.name)
     fired = facts.DecisionMade(name, trigger.name, states.FIRED, run=submitted.run)
-    return (*submissions.graph_facts(trigger.run), submitted, fired)
+    return (*intake.graph_facts(trigger.run), submitted, fired)
 
 
 def _reason(error: BaseException) -> str:

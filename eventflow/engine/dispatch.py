@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from eventflow import codec, facts
-from eventflow.definition.pipelines import Pipeline
-from eventflow.engine.decisions import Submissions, decide
+from eventflow.engine.decisions import decide
 from eventflow.engine.identities import JournalSeen
+from eventflow.engine.intake import Intake
 from eventflow.errors import EventflowError, Refused, ValueNotStorable
 from eventflow.events import Event, Observation
 from eventflow.facts import Fact, Unit
@@ -25,23 +25,15 @@ from eventflow.triggers import Trigger
 FactT = TypeVar("FactT", facts.EventRecorded, facts.IdentitiesKnown, facts.IdentitiesForgotten, facts.IdentitiesKept)
 
 
-class Intake(Submissions, Protocol):
-    """What dispatch asks of the engine: facts for runs that fire, and to take them up once they are committed."""
-
-    def submitted(self, submission: facts.RunSubmitted, seq: int) -> None: ...
-    def new_id(self) -> str: ...
-    def add(self, pipeline: Pipeline[..., Any]) -> None: ...
-
-
 class Dispatch:
     """Takes observations of sensors, and fires what the triggers say."""
 
-    def __init__(self, ports: Ports, runs: Intake, triggers: Iterable[Trigger[Any]]) -> None:
+    def __init__(self, ports: Ports, intake: Intake, triggers: Iterable[Trigger[Any]]) -> None:
         self._ports = ports
-        self._runs = runs
+        self._intake = intake
         self._triggers: dict[str, list[Trigger[Any]]] = {}
         for trigger in triggers:
-            runs.add(trigger.run)
+            intake.add(trigger.run)
             self._triggers.setdefault(trigger.on.name, []).append(trigger)
 
     async def accept(self, source: str, observation: Observation[Any], cursor: bytes) -> bytes:
@@ -68,10 +60,10 @@ class Dispatch:
         return moved
 
     def _decide(self, source: str, event: Event[Any]) -> tuple[Fact, ...]:
-        name = self._runs.new_id()
+        name = self._intake.new_id()
         data = _data(source, event)
         recorded = _storable(source, facts.EventRecorded(name, source, event.id, event.type, event.time, data, event.subject))
-        decisions = [fact for trigger in self._triggers.get(source, ()) for fact in decide(trigger, event, name, self._runs)]
+        decisions = [fact for trigger in self._triggers.get(source, ()) for fact in decide(trigger, event, name, self._intake)]
         return (recorded, *decisions)
 
     async def _commit(self, happened: Sequence[Fact]) -> None:
@@ -80,7 +72,7 @@ class Dispatch:
         self._ports.instrument.reached("engine.dispatch.after")
         for place, fact in enumerate(happened, seq - len(happened) + 1):
             if isinstance(fact, facts.RunSubmitted):
-                self._runs.submitted(fact, place)
+                self._intake.submitted(fact, place)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ async def _live(folder: Path) -> Past:
         bad = await engine.submit(words.bind(Path("bad")))
         with contextlib.suppress(RunFailed):
             await bad.result()
-        event = engine.new_id()
+        event = engine.intake.new_id()
         recorded = EventRecorded(event, "inbox", "1", "file", 1, msgspec.Raw(b'{"path":"x"}'), f"x{ESCAPES}\nforged")
         decided = DecisionMade(event, "on-drop", "refused", None, f"KeyError: {ESCAPES}")
         await engine.ports.journal.commit(Unit(engine.ports.clock.now(), (recorded, decided)))

@@ -68,7 +68,7 @@ def seeing(*names: str, cursor: object = None, **more: Any) -> Observation[Any]:
 
 
 def dispatch(engine: Engine, *triggers: Trigger[Any]) -> Dispatch:
-    return Dispatch(engine.ports, engine, triggers)
+    return Dispatch(engine.ports, engine.intake, triggers)
 
 
 @asynccontextmanager

@@ -34,7 +34,7 @@ def trigger(**functions: Any) -> Trigger[Any]:
 
 async def decided(asked: Trigger[Any], happened: Event[Any] | None = None) -> tuple[facts.Fact, ...]:
     async with World().engine() as engine:
-        return decide(asked, happened or event(), "e" * 32, engine)
+        return decide(asked, happened or event(), "e" * 32, engine.intake)
 
 
 async def arguments(asked: Trigger[Any], happened: Event[Any] | None = None) -> dict[str, Any]:
@@ -61,7 +61,7 @@ async def test_an_event_fires_one_run_that_says_where_it_came_from() -> None:
 async def test_a_graph_that_is_recorded_is_not_recorded_again() -> None:
     async with World().engine() as engine:
         await (await engine.submit(shows.bind(1))).wait()
-        assert kinds(decide(trigger(), event(), "e" * 32, engine)) == ["RunSubmitted", "DecisionMade"]
+        assert kinds(decide(trigger(), event(), "e" * 32, engine.intake)) == ["RunSubmitted", "DecisionMade"]
 
 
 # where
@@ -251,11 +251,11 @@ async def test_a_closed_engine_raises_so_that_the_event_is_found_again() -> None
     async with World().engine() as engine:
         await engine.close(0)
         with pytest.raises(EngineClosed):
-            decide(trigger(), event(), "e" * 32, engine)
+            decide(trigger(), event(), "e" * 32, engine.intake)
 
 
 async def test_a_closed_engine_still_filters() -> None:
     turned_away: Callable[[object], bool] = lambda _: False  # noqa: E731
     async with World().engine() as engine:
         await engine.close(0)
-        assert kinds(decide(trigger(where=turned_away), event(), "e" * 32, engine)) == ["DecisionMade"]
+        assert kinds(decide(trigger(where=turned_away), event(), "e" * 32, engine.intake)) == ["DecisionMade"]

@@ -144,7 +144,7 @@ class Process:
         async with self.world.doomed(in_turn, at_once) as engine:
             try:
                 await Retention(engine.ports, "source").look()
-                await Dispatch(engine.ports, engine, self._triggers).accept("source", step.observation, await self._cursor())
+                await Dispatch(engine.ports, engine.intake, self._triggers).accept("source", step.observation, await self._cursor())
             except Crash:
                 return crash or ""
             except EventflowError:

@@ -1,0 +1,52 @@
+"""The pipelines that an engine knows, and which of their graphs are in the journal already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from eventflow import facts
+from eventflow.definition import graph as graphs
+from eventflow.definition.pipelines import Definition, Pipeline
+from eventflow.errors import DefinitionError
+from eventflow.facts import Fact
+
+
+class Catalogue:
+    """Pipelines by name."""
+
+    def __init__(self) -> None:
+        self._pipelines: dict[str, Pipeline[..., Any]] = {}
+        self._recorded: set[str] = set()
+
+    def __iter__(self) -> Iterator[Pipeline[..., Any]]:
+        return iter(tuple(self._pipelines.values()))
+
+    def __getitem__(self, name: str) -> Pipeline[..., Any]:
+        return self._pipelines[name]
+
+    def add(self, pipeline: Pipeline[..., Any]) -> None:
+        """Make a pipeline known, and check it. Raises `DefinitionError` where it is wrong, or where another one has its name."""
+        known = self._pipelines.get(pipeline.name)
+        if known is not None and known is not pipeline:
+            raise DefinitionError(f"two pipelines are named {pipeline.name!r}: the other one is at {known.where}", pipeline.where)
+        pipeline.definition  # noqa: B018 - traces and checks it
+        self._pipelines[pipeline.name] = pipeline
+
+    def definition(self, name: str) -> Definition | None:
+        """Give what a pipeline is made of, or None where none is known by that name."""
+        pipeline = self._pipelines.get(name)
+        return None if pipeline is None else pipeline.definition
+
+    def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:
+        """Give the fact that records a pipeline's graph, if it isn't recorded yet: it belongs before the first submission."""
+        definition = pipeline.definition
+        if definition.version in self._recorded:
+            return ()
+        return (facts.GraphRecorded(definition.version, msgspec.Raw(graphs.encode(definition.graph))),)
+
+    def note_recorded(self, *versions: str) -> None:
+        """Note that the journal has these graphs."""
+        self._recorded.update(versions)
