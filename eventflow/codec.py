@@ -14,6 +14,7 @@ import math
 import numbers
 import os
 from collections.abc import Hashable, Iterable, Iterator
+from enum import Enum
 from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import Any, cast
@@ -31,7 +32,8 @@ def encode(value: object, annotation: object = Any) -> bytes:
     raw = _to_json(value)
     misfit: Exception | None = None
     try:
-        if decode(raw, annotation) == value:
+        carried = decode(raw, annotation)
+        if carried == value and (_says_something(annotation) or _alike(value, carried)):
             return raw
     except (msgspec.ValidationError, ValueError, TypeError) as error:
         misfit = error
@@ -49,7 +51,7 @@ def decode(raw: bytes | msgspec.Raw, annotation: object = Any) -> Any:
 
     An annotation that says nothing about JSON, such as a union of two classes of the user's own, is read like `Any`.
     """
-    decoder = None if annotation is Any or annotation is object else _decoder(annotation)
+    decoder = _decoder(annotation) if _says_something(annotation) else None
     if decoder is not None:
         return decoder.decode(raw)
     value = _plain.decode(raw)
@@ -87,6 +89,22 @@ def field_names(data: object) -> tuple[str, ...]:
         return tuple(field.name for field in dataclasses.fields(kind))
     names: tuple[str, ...] = getattr(kind, "_fields", ())
     return names if issubclass(kind, tuple) else ()
+
+
+def _says_something(annotation: object) -> bool:
+    return annotation is not Any and annotation is not object
+
+
+def _alike(value: object, carried: object) -> bool:
+    """Tell whether two equal values are of the same types all through: a Counter equals a dict, and can do more. Numbers are numbers."""
+    if type(value) is not type(carried):
+        return isinstance(value, numbers.Real) and not isinstance(value, Enum)
+    if isinstance(value, dict):
+        mine, theirs = cast("dict[object, object]", value), cast("dict[object, object]", carried)
+        return all(_alike(item, theirs[key]) for key, item in mine.items())
+    if isinstance(value, list):
+        return all(map(_alike, cast("list[object]", value), cast("list[object]", carried)))
+    return True
 
 
 def _to_json(value: object) -> bytes:

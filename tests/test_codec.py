@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
+from enum import Enum, IntEnum, StrEnum
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -156,6 +157,25 @@ def test_a_value_that_holds_itself_is_refused() -> None:
 @pytest.mark.parametrize("value", [{"$path": 5}, {"$path64": "no base64!"}, {"$path64": None}, {"$path": "x", "more": 1}])
 def test_dicts_that_only_look_like_paths_stay_dicts(value: object) -> None:
     assert codec.decode(codec.encode(value)) == value
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Size(IntEnum):
+    BIG = 1
+
+
+@pytest.mark.parametrize("value", [Colour.RED, Size.BIG, Counter("aab"), OrderedDict(a=1), defaultdict(int, a=1), [{"in": Colour.RED}]])
+def test_without_an_annotation_a_value_that_only_equals_its_json_is_refused(value: object) -> None:
+    with pytest.raises(ValueNotStorable, match="annotate it with its type"):
+        codec.encode(value)
+
+
+def test_under_its_annotation_an_enum_comes_back() -> None:
+    assert codec.decode(codec.encode(Colour.RED, Colour), Colour) is Colour.RED
+    assert codec.decode(codec.encode(Size.BIG, Size), Size) is Size.BIG
 
 
 def test_numpy_numbers_become_python_numbers() -> None:

@@ -17,8 +17,20 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from eventflow import EngineClosed, EventflowError, FileSensor, JournalError, RunFailed, Trigger, open_engine, pipeline, run, task
-from eventflow.errors import DefinitionError, JournalOwned
+from eventflow import (
+    DefinitionError,
+    EngineClosed,
+    EventflowError,
+    FileSensor,
+    JournalError,
+    RunFailed,
+    Trigger,
+    open_engine,
+    pipeline,
+    run,
+    task,
+)
+from eventflow.errors import JournalOwned
 from eventflow.projections import DecisionRow, RunRow
 
 
@@ -135,6 +147,12 @@ async def test_an_engine_that_was_left_takes_nothing_more(tmp_path: Path) -> Non
         pass
     with pytest.raises((EngineClosed, JournalError)):
         await engine.submit(six_times.bind(1))
+
+
+async def test_what_is_no_pipeline_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DefinitionError, match="'six_times' is no pipeline"):
+        async with open_engine(tmp_path, pipelines=["six_times"]):  # pyright: ignore[reportArgumentType]
+            pass
 
 
 async def test_an_error_in_the_block_comes_out_as_it_is(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ class Catalogue:
 
     def add(self, pipeline: Pipeline[..., Any]) -> None:
         """Make a pipeline known, and check it. Raises `DefinitionError` where it is wrong, or where another one has its name."""
+        if not isinstance(pipeline, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody has a type checker
+            raise DefinitionError(f"{pipeline!r} is no pipeline: give what @pipeline or Pipeline(...) has made")
         known = self._pipelines.get(pipeline.name)
         if known is not None and known is not pipeline:
             raise DefinitionError(f"two pipelines are named {pipeline.name!r}: the other one is at {known.where}", pipeline.where)
