@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn, cast
 
 import msgspec
@@ -91,10 +91,21 @@ class Parameters:
 
         A parameter that was added since, with a default, has its default. Raises `ParameterError` where the arguments don't fit any more.
         """
-        stored = self._defaults | msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-        mistakes = self._unknown(stored)
+        stored = self._stored(raw)
+        return self._read(stored, self._annotations, self._unknown(stored))
+
+    def value(self, raw: bytes, name: str) -> object:
+        """Give one of the values that `decode` gives, without reading the others. Raises `ParameterError` where it doesn't fit any more."""
+        return self._read(self._stored(raw), (name,), [])[name]
+
+    def _stored(self, raw: bytes) -> Mapping[str, bytes | msgspec.Raw]:
+        """Give the stored bytes of each value; a parameter that isn't among them has its default."""
+        return self._defaults | msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+
+    def _read(self, stored: Mapping[str, bytes | msgspec.Raw], names: Iterable[str], mistakes: list[str]) -> dict[str, object]:
         values: dict[str, object] = {}
-        for name, annotation in self._annotations.items():
+        for name in names:
+            annotation = self._annotations[name]
             if name in stored:
                 self._collect(mistakes, name, values, lambda n=name, a=annotation: _decoded(stored[n], a))
             else:

@@ -18,14 +18,9 @@ class Admission:
     """The queues of all pipelines. It decides and remembers; starting is its caller's."""
 
     def __init__(self) -> None:
-        self._limits: dict[str, int | None] = {}
         self._queues: dict[str, list[tuple[int, int, str]]] = {}
         self._active: Counter[str] = Counter()
         self._gone: set[str] = set()
-
-    def limit(self, pipeline: str, max_active_runs: int | None) -> None:
-        """Say how many runs of a pipeline may run at once."""
-        self._limits[pipeline] = max_active_runs
 
     def queue(self, pipeline: str, run: str, priority: int, seq: int) -> None:
         """Put a run into the queue. `seq` is the place of the fact that submitted it."""
@@ -43,9 +38,9 @@ class Admission:
         """Take a run out of its queue."""
         self._gone.add(run)
 
-    def admit(self, pipeline: str) -> Iterator[str]:
-        """Give, one by one, the runs that may run now; each is counted as running."""
-        queue, limit = self._queues.get(pipeline, []), self._limits.get(pipeline)
+    def admit(self, pipeline: str, limit: int | None) -> Iterator[str]:
+        """Give, one by one, the runs that may run now, of which there are never more than `limit`; each is counted as running."""
+        queue = self._queues.get(pipeline, [])
         while queue and (limit is None or self._active[pipeline] < limit):
             _, _, run = heapq.heappop(queue)
             if run in self._gone:

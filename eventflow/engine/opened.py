@@ -83,8 +83,7 @@ class OpenRuns:
         """Start as many of a pipeline's queued runs as may run."""
         if not self.working:
             return
-        self._admission.limit(pipeline, self._catalogue[pipeline].settings.max_active_runs)
-        for run in self._admission.admit(pipeline):
+        for run in self._admission.admit(pipeline, self._catalogue[pipeline].settings.max_active_runs):
             self._ports.journal.enqueue(Unit(self._ports.clock.now(), (facts.RunStarted(run),)))
             self._ports.instrument.reached("engine.run.admitted")
             self._start(self._opened[run])

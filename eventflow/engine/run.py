@@ -182,7 +182,7 @@ class RunExecution:
     # Values
 
     async def _parameter(self, name: str) -> object:
-        return self._definition.parameters.decode(self._given)[name]
+        return self._definition.parameters.value(self._given, name)
 
     async def _output(self, name: str) -> object:
         node = self._nodes[name]

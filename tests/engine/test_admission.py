@@ -13,8 +13,8 @@ from eventflow.journal.memory import MemoryJournal
 from tests.engine.world import Hurdle, World, holding, turns
 
 
-def admitted(admission: Admission, pipeline: str = "p") -> list[str]:
-    return list(admission.admit(pipeline))
+def admitted(admission: Admission, pipeline: str = "p", *, limit: int | None = None) -> list[str]:
+    return list(admission.admit(pipeline, limit))
 
 
 def test_without_a_limit_every_run_is_admitted() -> None:
@@ -26,11 +26,10 @@ def test_without_a_limit_every_run_is_admitted() -> None:
 
 def test_higher_priority_first_and_then_as_submitted() -> None:
     admission = Admission()
-    admission.limit("p", 1)
     for seq, (run, priority) in enumerate([("low", -1), ("a", 0), ("b", 0), ("high", 5)]):
         admission.queue("p", run, priority, seq)
     order: list[str] = []
-    while found := admitted(admission):
+    while found := admitted(admission, limit=1):
         order += found
         admission.leave("p")
     assert order == ["high", "a", "b", "low"]
@@ -38,24 +37,22 @@ def test_higher_priority_first_and_then_as_submitted() -> None:
 
 def test_a_run_that_runs_already_takes_a_place_and_one_withdrawn_takes_none() -> None:
     admission = Admission()
-    admission.limit("p", 2)
     admission.enter("p")
     for number in range(3):
         admission.queue("p", str(number), 0, number)
     admission.withdraw("0")
-    assert admitted(admission) == ["1"]
-    assert admitted(admission) == []
+    assert admitted(admission, limit=2) == ["1"]
+    assert admitted(admission, limit=2) == []
     admission.leave("p")
-    assert admitted(admission) == ["2"]
+    assert admitted(admission, limit=2) == ["2"]
 
 
 def test_pipelines_dont_share_their_places() -> None:
     admission = Admission()
-    admission.limit("p", 1)
     admission.queue("p", "p1", 0, 1)
     admission.queue("p", "p2", 0, 2)
     admission.queue("q", "q1", 0, 3)
-    assert admitted(admission) == ["p1"]
+    assert admitted(admission, limit=1) == ["p1"]
     assert admitted(admission, "q") == ["q1"]
     assert admitted(admission, "unknown") == []
 
