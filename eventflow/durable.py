@@ -28,7 +28,7 @@ def write_durably(place: Path, data: bytes, *, aside: Path, written: Callable[[]
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    sync_folder(place.parent)
+    sync(place.parent)
 
 
 def remove_leftovers(*asides: Path) -> None:
@@ -38,9 +38,9 @@ def remove_leftovers(*asides: Path) -> None:
             unfinished.unlink()
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power failure. Raises `OSError`."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def sync(path: Path) -> None:
+    """Make what a file holds, or the names in a folder, survive a power failure. Raises `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
     finally:

@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 
 from eventflow import codec
-from eventflow.durable import sync_folder, write_durably
+from eventflow.durable import sync, write_durably
 from eventflow.errors import JournalDamaged, NotFound
 from eventflow.ports import Instrument
 from eventflow.threads import in_thread
@@ -44,7 +44,7 @@ class ArtifactFolder:
             write_durably(place, data, aside=self._folder, written=lambda: self._reached("artifacts.put.written"))
         # Also where it was there: whoever wrote it may have crashed before this.
         for folder in (place.parent, self._folder, self._folder.parent):
-            sync_folder(folder)
+            sync(folder)
         self._reached("artifacts.put.after")
         return digest
 

@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from eventflow.durable import sync_folder
+from eventflow.durable import sync
 
 _SIZE = 128  # well within one disk sector: such a write is never torn
 
@@ -70,7 +70,7 @@ def create(path: Path, level: Level) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.replace(path)
-    sync_folder(path.parent)
+    sync(path.parent)
 
 
 def _text(level: Level) -> bytes:

@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from eventflow.durable import sync
 from eventflow.errors import JournalVersion
-from eventflow.journal.mark import sync_folder
 from eventflow.journal.place import Place
 from eventflow.journal.queries import MIGRATIONS, QUERIES, Migration
 
@@ -45,9 +45,9 @@ def back_up(connection: sqlite3.Connection, place: Place) -> Path:
     # Made by us first, so that nobody else can read it; a crash may have left one half-written.
     os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
     connection.execute(QUERIES["backup"], (str(unfinished),))
-    _sync(unfinished)
+    sync(unfinished)
     unfinished.replace(copy)
-    sync_folder(place.folder)
+    sync(place.folder)
     return copy
 
 
@@ -63,11 +63,3 @@ def _make(connection: sqlite3.Connection, migration: Migration, reached: Callabl
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

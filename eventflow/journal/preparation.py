@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from eventflow.durable import sync_folder
+from eventflow.durable import sync
 from eventflow.errors import JournalDamaged, JournalError
 from eventflow.journal import mark
 from eventflow.journal.connection import connect
@@ -66,7 +66,7 @@ def create(place: Place, reached: Callable[[str], None], migrations: Sequence[Mi
     reached("journal.create.before")
     make(place.unborn, reached, migrations)
     place.unborn.rename(place.journal)
-    sync_folder(place.folder)
+    sync(place.folder)
     reached("journal.create.after")
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eventflow.durable import sync_folder
+from eventflow.durable import sync
 from eventflow.errors import JournalError
 from eventflow.facts import Record, Unit, encode
 from eventflow.journal import lock, mark
@@ -80,7 +80,7 @@ def _rebuild(place: Place, now: int) -> tuple[Path, str | None]:
     for scratch in _with_log(salvage):
         scratch.unlink(missing_ok=True)
     unfinished.rename(place.repaired)
-    sync_folder(place.folder)
+    sync(place.folder)
     return aside, reason
 
 
@@ -130,9 +130,9 @@ def _swap(place: Place) -> Level:
     # The old log must be gone before the new file has the name: SQLite would take one for the other's.
     for old in _with_log(place.journal)[1:]:
         old.unlink(missing_ok=True)
-    sync_folder(place.folder)
+    sync(place.folder)
     place.repaired.rename(place.journal)
-    sync_folder(place.folder)
+    sync(place.folder)
     mark.create(place.mark, level)
     return level
 
@@ -143,8 +143,8 @@ def _copied_aside(place: Place, now: int) -> Path:
     for file in (place.journal, place.log, place.mark):
         if file.exists():
             _copy(file, aside / file.name)
-    sync_folder(aside)
-    sync_folder(place.folder)
+    sync(aside)
+    sync(place.folder)
     return aside
 
 
