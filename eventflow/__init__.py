@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from eventflow.context import Checkpoint, Context, current
+from eventflow.context import Checkpoint, Context, Ended, current, skip
+from eventflow.definition.axes import across, each
+from eventflow.definition.branches import maybe, one_of, otherwise, when
+from eventflow.definition.children import run_pipeline
+from eventflow.definition.dags import DAG
 from eventflow.definition.graph import Graph
-from eventflow.definition.options import Retry
+from eventflow.definition.grouping import group
 from eventflow.definition.pipelines import Call, Pipeline, pipeline
+from eventflow.definition.retries import Retry
 from eventflow.definition.tasks import Task, task
+from eventflow.definition.waits import approval, sleep_until, wait_for
 from eventflow.embed import open_engine, run
 from eventflow.engine.engine import Engine
 from eventflow.engine.handle import Run
@@ -30,10 +36,12 @@ from eventflow.sensors.files import FileSensor, FileVersion
 from eventflow.triggers import Trigger
 
 __all__ = [
+    "DAG",
     "Call",
     "Checkpoint",
     "Context",
     "DefinitionError",
+    "Ended",
     "Engine",
     "EngineClosed",
     "Event",
@@ -60,9 +68,21 @@ __all__ = [
     "Trigger",
     "ValueNotStorable",
     "World",
+    "across",
+    "approval",
     "current",
+    "each",
+    "group",
+    "maybe",
+    "one_of",
     "open_engine",
+    "otherwise",
     "pipeline",
     "run",
+    "run_pipeline",
+    "skip",
+    "sleep_until",
     "task",
+    "wait_for",
+    "when",
 ]

@@ -5,6 +5,9 @@ drain = "30s"                       # or EVENTFLOW_DRAIN=30s
 
 [tool.eventflow.logs]
 attempt_bytes = 1048576             # or EVENTFLOW_LOGS__ATTEMPT_BYTES=1048576
+
+[tool.eventflow.resources]
+gpu = 2                             # or EVENTFLOW_RESOURCES__GPU=2
 """
 
 from __future__ import annotations
@@ -13,13 +16,14 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Annotated, Any, Literal, NamedTuple, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
-from msgspec.structs import FieldInfo, fields
+from msgspec.structs import fields
 
-from eventflow import durations
+from eventflow import durations, ids
+from eventflow.engine.resources import LARGEST
 from eventflow.errors import ProjectError
 from eventflow.logs.limits import LogLimits
 
@@ -31,12 +35,15 @@ _NO_SETTINGS = frozenset({"EVENTFLOW_DEBUG", "EVENTFLOW_PROJECT", "EVENTFLOW_FAI
 """Variables of the command line and of the tests, which say nothing about a project."""
 
 
+_Amount = Annotated[float, Meta(gt=0, le=LARGEST, description=f"a number above 0 and up to {LARGEST}")]
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What can be set about a project.
 
     `state` is the state folder, taken from the project's root. `drain` is how long running tasks may go on when the daemon is asked to
     stop. `durability="relaxed"` syncs once a second instead of at each commit. `threads` bounds how many plain functions run at once.
-    `pickle=false` refuses results that JSON can't carry.
+    `pickle=false` refuses results that JSON can't carry. `resources` are the amounts that tasks may hold, by name: `uses={"gpu": 1}`.
     """
 
     state: Annotated[str, Meta(description="the path of a folder")] = ".eventflow"
@@ -45,6 +52,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=1, description="a whole number, 1 or more")] = 32
     pickle: Annotated[bool, Meta(description="true or false")] = True
     logs: LogLimits = LogLimits()
+    resources: dict[str, _Amount] = {}
 
 
 def load_settings(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -88,7 +96,7 @@ class _Given(NamedTuple):
 
 
 def _converted(setting: _Setting) -> object:
-    kind = _field(setting.path).type
+    kind = _kind(setting.path)
     try:
         value: object = msgspec.convert(setting.value, kind, strict=not setting.is_text)
     except msgspec.ValidationError as error:
@@ -100,18 +108,25 @@ def _expected(kind: object) -> str:
     return next((str(meta.description) for meta in getattr(kind, "__metadata__", ())), "a table")
 
 
-def _field(path: tuple[str, ...]) -> FieldInfo:
-    kind: Any = Settings
-    for depth, key in enumerate(path, 1):
-        known = {field.name: field for field in fields(kind)}
-        if key not in known:
-            raise ValueError(f"there is no such setting; there are: {', '.join((*path[: depth - 1], name)[-1] for name in known)}")
-        if depth == len(path):
-            return known[key]
-        kind = known[key].type
+def _kind(path: tuple[str, ...]) -> object:
+    """Give what a setting must be. Raises `ValueError` where there is no such setting."""
+    kind: object = Settings
+    for depth, key in enumerate(path):
         if not _is_table(kind):
-            raise ValueError(f"{key!r} is one value, not a table of settings")
-    raise ValueError("a setting has a name")
+            raise ValueError(f"{path[depth - 1]!r} is one value, not a table of settings")
+        kind = _within(kind, key)
+    return kind
+
+
+def _within(table: Any, key: str) -> object:
+    if _is_open(table):
+        if misnamed := ids.misnamed(key, "resource"):
+            raise ValueError(misnamed)
+        return get_args(table)[1]
+    known = {field.name: field.type for field in fields(table)}
+    if key not in known:
+        raise ValueError(f"there is no such setting; there are: {', '.join(known)}")
+    return known[key]
 
 
 def _table(root: Path) -> Mapping[str, object]:
@@ -152,13 +167,18 @@ def _of_environment(environment: Mapping[str, str]) -> Iterator[_Setting]:
 
 def _may_be_table(path: tuple[str, ...]) -> bool:
     try:
-        return _is_table(_field(path).type)
+        return _is_table(_kind(path))
     except ValueError:
         return False
 
 
 def _is_table(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return _is_open(kind) or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
+
+
+def _is_open(kind: object) -> bool:
+    """Tell whether a table's keys are the project's own: the names of resources."""
+    return get_origin(kind) is dict
 
 
 def _nested(values: list[tuple[tuple[str, ...], object]]) -> dict[str, Any]:

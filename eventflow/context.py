@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
+
+import msgspec
 
 from eventflow.errors import EventflowError
 
 
 class Interrupted(BaseException):
     """Raised inside a body, at a place where it can stop without harm, once its attempt is to end."""
+
+
+class Skip(BaseException):
+    """Raised by `skip()`: the attempt's node is skipped, and so is whatever needs it."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def skip(reason: str = "") -> NoReturn:
+    """Leave a task's body here and now: its node ends `skipped`, for the `reason` given, and nothing of it is wrong."""
+    raise Skip(str(reason))
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a node, or a run where `node` is None, has ended: what a hook is given.
+
+    `state` is `succeeded`, `failed` or `cancelled`, `failure` what went wrong, in a line.
+    """
+
+    pipeline: str
+    run: str
+    node: str | None
+    state: str
+    failure: str | None = None
 
 
 class Checkpoint(Protocol):

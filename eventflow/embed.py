@@ -6,7 +6,7 @@ No server, no signal handlers, no folders that are loaded, nothing left behind. 
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -24,6 +24,7 @@ from eventflow.durations import Duration
 from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.engine import Engine
 from eventflow.engine.groups import unwrapped
+from eventflow.engine.resources import check_sizes
 from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.values import Values
 from eventflow.errors import EventflowError
@@ -50,13 +51,14 @@ async def open_engine(
     drain: Duration = "30s",
     threads: int = 32,
     pickle: bool = True,
+    resources: Mapping[str, float] | None = None,
     instruments: Sequence[Instrument] = (),
 ) -> AsyncGenerator[Engine]:
     """Give an engine whose state is kept in a folder, and keep its sensors at work, until the block is left.
 
     Runs that an earlier process left open are taken up; those of pipelines that aren't given are held. Leaving the block, what runs has
     `drain` to end by itself; what doesn't goes on at the next start. `threads` bounds how many plain functions run at once; with
-    `pickle=False` a result that JSON can't carry is refused.
+    `pickle=False` a result that JSON can't carry is refused. `resources` says how much there is of what tasks name in `uses`.
 
     Raises `DefinitionError` for what is wrongly written, `JournalOwned` where another process has this state, and other `JournalError`s
     where the journal can't be trusted: each says what to do.
@@ -64,6 +66,7 @@ async def open_engine(
     with naming_the_line():
         folder = await in_thread(_state_folder, state)
         _check_settings(durability, threads)
+        check_sizes(resources or {})
         patience = durations.seconds(drain)
     sensing, fitting = tuple(sensors), tuple(triggers)
     check(sensing, fitting)
@@ -75,7 +78,7 @@ async def open_engine(
             artifacts = ArtifactFolder(kept, instrument)
             values = Values(artifacts, project_key(folder), pickles=pickle)
             ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
-            engine = Engine(ports, values, pipelines)
+            engine = Engine(ports, values, pipelines, resources=resources)
             dispatch = Dispatch(ports, engine.intake, fitting)
             async with engine.running(drain=patience), _sensing(ports, dispatch, sensing):
                 yield engine

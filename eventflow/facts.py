@@ -61,7 +61,10 @@ class GraphRecorded(_Fact, frozen=True):
 
 
 class RunSubmitted(_Fact, frozen=True):
-    """A run was asked for, by a person or, where `event` and `trigger` are given, by a decision."""
+    """A run was asked for: by a person, by a decision (`event`, `trigger`), by a node of another run (`parent`, `parent_node`).
+
+    `rerun_of` is the run that it takes results from. `concurrency_key` is what its pipeline's function said of its arguments.
+    """
 
     run: str
     pipeline: str
@@ -71,6 +74,10 @@ class RunSubmitted(_Fact, frozen=True):
     priority: int = 0
     event: str | None = None
     trigger: str | None = None
+    parent: str | None = None
+    parent_node: str | None = None
+    rerun_of: str | None = None
+    concurrency_key: str | None = None
 
 
 class RunStarted(_Fact, frozen=True):
@@ -94,16 +101,44 @@ class RunFailed(_Fact, frozen=True):
     node: str | None = None
 
 
-class CancelRequested(_Fact, frozen=True):
-    """A person asked for a run's end. From here on the run will be cancelled, whatever crashes."""
+class RunSuspended(_Fact, frozen=True):
+    """Everything in a run waits for the world: `waiting` nodes are suspended. `ran` is the run's own time so far, in microseconds."""
 
     run: str
+    waiting: int
+    ran: int
+
+
+class RunWoken(_Fact, frozen=True):
+    """A suspended run has what to do again: it goes through the queue."""
+
+    run: str
+
+
+class RunPaused(_Fact, frozen=True):
+    """A person asked that a run start nothing more."""
+
+    run: str
+
+
+class RunUnpaused(_Fact, frozen=True):
+    """A person let a paused run go on."""
+
+    run: str
+
+
+class CancelRequested(_Fact, frozen=True):
+    """A person asked for a run's end. From here on the run will be cancelled, whatever crashes. `reason` is given by an overlap."""
+
+    run: str
+    reason: str | None = None
 
 
 class RunCancelled(_Fact, frozen=True):
     """A run ended because it was asked to."""
 
     run: str
+    reason: str | None = None
 
 
 class RunHeld(_Fact, frozen=True):
@@ -127,15 +162,37 @@ class CodeChanged(_Fact, frozen=True):
     nodes: tuple[str, ...] = ()
 
 
+class PipelinePaused(_Fact, frozen=True):
+    """A pipeline's runs stay in the queue from here on: a person said so, or too many failed in a row."""
+
+    pipeline: str
+    reason: str
+
+
+class PipelineUnpaused(_Fact, frozen=True):
+    """A paused pipeline's runs are admitted again."""
+
+    pipeline: str
+
+
 # Attempts and nodes
 
 
+class NodeQueued(_Fact, frozen=True):
+    """A node's gate has opened, and it waits for a resource or a rate; what its predicate said is settled. It fails at `due`, if given."""
+
+    run: str
+    node: str
+    due: int | None = None
+
+
 class AttemptStarted(_Fact, frozen=True):
-    """A node's attempt began. The first one gives the node its row."""
+    """A node's attempt began. The first one gives the node its row, unless it was `queued` before."""
 
     run: str
     node: str
     attempt: int
+    queued: bool = False
 
 
 class AttemptSucceeded(_Fact, frozen=True):
@@ -149,7 +206,10 @@ class AttemptSucceeded(_Fact, frozen=True):
 
 
 class AttemptFailed(_Fact, frozen=True):
-    """An attempt raised, ran out of time (`timeout`) or returned what can't be stored. With `due` the node is tried again then."""
+    """An attempt raised, ran out of time (`timeout`) or returned what can't be stored. With `due` the node is tried again then.
+
+    `fallback` says that the next attempt, and those behind it, call the task's fallback.
+    """
 
     run: str
     node: str
@@ -158,6 +218,17 @@ class AttemptFailed(_Fact, frozen=True):
     reason: str
     failure: Failure
     due: int | None = None
+    fallback: bool = False
+
+
+class AttemptSkipped(_Fact, frozen=True):
+    """A body asked to be skipped, and said why."""
+
+    run: str
+    node: str
+    attempt: int
+    started_at: int
+    reason: str
 
 
 class AttemptLost(_Fact, frozen=True):
@@ -182,11 +253,31 @@ class AttemptCancelled(_Fact, frozen=True):
 
 
 class NodeFailed(_Fact, frozen=True):
-    """A node won't be tried again: its attempts are used up (`failed`), it is `poisoned`, or its outcome is `unknown`."""
+    """A node won't be tried again: its attempts are used up (`failed`), it is `poisoned`, its outcome is `unknown`, a wait ran out of time
+    (`timeout`), or it couldn't begin at all (`begun` is false). `failure` is given where no attempt has one.
+    """
 
     run: str
     node: str
     reason: str
+    failure: Failure | None = None
+    begun: bool = True
+
+
+class NodeFellBack(_Fact, frozen=True):
+    """A node's attempts are used up, and its fallback value takes the place of a result."""
+
+    run: str
+    node: str
+    result: Value
+
+
+class NodeSkipped(_Fact, frozen=True):
+    """A node isn't run because of `by`: a branch that wasn't taken, a skipped node that it needs, or itself where its rule says no."""
+
+    run: str
+    node: str
+    by: str
 
 
 class NodeUpstreamFailed(_Fact, frozen=True):
@@ -197,12 +288,78 @@ class NodeUpstreamFailed(_Fact, frozen=True):
     by: str
 
 
+class NodeCancelRequested(_Fact, frozen=True):
+    """A person asked for a node's end. From here on it will be cancelled, whatever crashes."""
+
+    run: str
+    node: str
+
+
 class NodeCancelled(_Fact, frozen=True):
-    """A node that wasn't running was cancelled with its run; `attempt` is its last one, 0 where it never started."""
+    """A node that no attempt was running of was cancelled; `attempt` is its last one. `begun` says that it had a row without an attempt."""
 
     run: str
     node: str
     attempt: int = 0
+    begun: bool = False
+
+
+class BranchDecided(_Fact, frozen=True):
+    """A branch was decided, once: whether it is taken, and, for people, on which value."""
+
+    run: str
+    node: str
+    taken: bool
+    value: str | None = None
+
+
+class MapExpanded(_Fact, frozen=True):
+    """A map's lists were read, once: it has `count` items. `items` is JSON: their keys, and the values of each input that differs."""
+
+    run: str
+    node: str
+    count: int
+    items: Value
+
+
+class MapEnded(_Fact, frozen=True):
+    """All items of a map have ended, enough of them well; `failed` is given where not."""
+
+    run: str
+    node: str
+    succeeded: int
+    failed: Failure | None = None
+
+
+class NodeSuspended(_Fact, frozen=True):
+    """A node waits for an `event`, an `answer`, a `time` or a `child` run, holding nothing. It ends by itself at `due`, if given.
+
+    `wanted` is what it waits for, as `engine/waits.py` writes it.
+    """
+
+    run: str
+    node: str
+    kind: str
+    wanted: msgspec.Raw
+    due: int | None = None
+
+
+class NodeAnswered(_Fact, frozen=True):
+    """A suspended node has what it waited for, or its default. `by` is who answered, the event, or the run that ended."""
+
+    run: str
+    node: str
+    result: Value
+    by: str | None = None
+
+
+class NodeReused(_Fact, frozen=True):
+    """A node of a rerun keeps the result that it had in run `source`."""
+
+    run: str
+    node: str
+    source: str
+    result: Value | None = None
 
 
 class CheckpointSaved(_Fact, frozen=True):
@@ -296,19 +453,36 @@ Fact: TypeAlias = (
     | RunStarted
     | RunSucceeded
     | RunFailed
+    | RunSuspended
+    | RunWoken
+    | RunPaused
+    | RunUnpaused
     | CancelRequested
     | RunCancelled
     | RunHeld
     | RunReleased
     | CodeChanged
+    | PipelinePaused
+    | PipelineUnpaused
+    | NodeQueued
     | AttemptStarted
     | AttemptSucceeded
     | AttemptFailed
+    | AttemptSkipped
     | AttemptLost
     | AttemptCancelled
     | NodeFailed
+    | NodeFellBack
+    | NodeSkipped
     | NodeUpstreamFailed
+    | NodeCancelRequested
     | NodeCancelled
+    | BranchDecided
+    | MapExpanded
+    | MapEnded
+    | NodeSuspended
+    | NodeAnswered
+    | NodeReused
     | CheckpointSaved
     | EventRecorded
     | EventRepeated

@@ -121,6 +121,10 @@ class Slot(Protocol):
         """Return once the body no longer runs."""
         ...
 
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        """Have a function called on the loop once the body, which is running, no longer does."""
+        ...
+
 
 class Executor(Protocol):
     """Where bodies run."""

@@ -30,7 +30,11 @@ class GraphRow(Row, frozen=True):
 
 
 class RunRow(Row, frozen=True):
-    """A run. `seq` is the fact that submitted it and holds its arguments, `result_seq` the one that ended it."""
+    """A run. `seq` is the fact that submitted it and holds its arguments, `result_seq` the one that ended it.
+
+    `ran` is its own time, in microseconds, before `started_at`, which is when it was last admitted; `waiting` counts the nodes for which it
+    is suspended.
+    """
 
     run: str
     seq: int
@@ -47,6 +51,13 @@ class RunRow(Row, frozen=True):
     ended_at: int | None = None
     reason: str | None = None
     result_seq: int | None = None
+    parent: str | None = None
+    parent_node: str | None = None
+    rerun_of: str | None = None
+    concurrency_key: str | None = None
+    paused: bool = False
+    waiting: int = 0
+    ran: int = 0
 
 
 class KeyRow(Row, frozen=True):
@@ -58,7 +69,10 @@ class KeyRow(Row, frozen=True):
 
 
 class NodeRow(Row, frozen=True):
-    """A node that has left `pending`. `result_seq` is the fact that holds its result or its last failure."""
+    """A node that has left `pending`. `result_seq` is the fact that holds its result or its last failure.
+
+    `reason` is why it failed, by whom it was skipped, or what it waits for. `fallback` is the last attempt before its fallback's own.
+    """
 
     run: str
     node: str
@@ -70,10 +84,12 @@ class NodeRow(Row, frozen=True):
     due: int | None = None
     reason: str | None = None
     result_seq: int | None = None
+    cancel_requested: bool = False
+    fallback: int | None = None
 
 
 class AttemptRow(Row, frozen=True):
-    """An attempt that has ended: `succeeded`, `failed`, `cancelled` or `lost`. A running attempt is its node's row."""
+    """An attempt that has ended: `succeeded`, `failed`, `skipped`, `cancelled` or `lost`. A running attempt is its node's row."""
 
     run: str
     node: str
@@ -93,6 +109,26 @@ class CheckpointRow(Row, frozen=True):
     position: int
     seq: int
     saved_at: int
+
+
+class WaitRow(Row, frozen=True):
+    """A suspended node, as long as it is: what it waits for is in the fact at `seq`, `due` is when it ends by itself."""
+
+    run: str
+    node: str
+    kind: str
+    seq: int
+    since: int
+    due: int | None = None
+
+
+class PipelineRow(Row, frozen=True):
+    """A pipeline that was paused, or let go on, at some time: `since` when it is so, and why."""
+
+    pipeline: str
+    paused: bool
+    since: int
+    reason: str | None = None
 
 
 class EventRow(Row, frozen=True):
@@ -153,6 +189,8 @@ TABLES: Mapping[type[Row], tuple[str, tuple[str, ...]]] = {
     NodeRow: ("nodes", ("run", "node")),
     AttemptRow: ("attempts", ("run", "node", "attempt")),
     CheckpointRow: ("checkpoints", ("run", "node")),
+    WaitRow: ("waits", ("run", "node")),
+    PipelineRow: ("pipelines", ("pipeline",)),
     EventRow: ("events", ("event",)),
     SeenRow: ("seen", ("source", "id")),
     DecisionRow: ("decisions", ("event", "trigger")),
@@ -217,6 +255,10 @@ def _run_submitted(fact: facts.RunSubmitted, seq: int, at: int) -> list[Change]:
         key=fact.key,
         event=fact.event,
         trigger=fact.trigger,
+        parent=fact.parent,
+        parent_node=fact.parent_node,
+        rerun_of=fact.rerun_of,
+        concurrency_key=fact.concurrency_key,
     )
     if fact.key is None:
         return [Insert(row)]
@@ -224,7 +266,7 @@ def _run_submitted(fact: facts.RunSubmitted, seq: int, at: int) -> list[Change]:
 
 
 def _run_started(fact: facts.RunStarted, seq: int, at: int) -> list[Change]:
-    return [_run(fact, fact.run, started_at=at, reason=None)]
+    return [_run(fact, fact.run, started_at=at, reason=None, waiting=0)]
 
 
 def _run_succeeded(fact: facts.RunSucceeded, seq: int, at: int) -> list[Change]:
@@ -236,11 +278,31 @@ def _run_failed(fact: facts.RunFailed, seq: int, at: int) -> list[Change]:
 
 
 def _cancel_requested(fact: facts.CancelRequested, seq: int, at: int) -> list[Change]:
-    return [_run(fact, fact.run, cancel_requested=True)]
+    return [_run(fact, fact.run, cancel_requested=True, **_told(fact.reason))]
 
 
 def _run_cancelled(fact: facts.RunCancelled, seq: int, at: int) -> list[Change]:
-    return [_run(fact, fact.run, ended_at=at)]
+    return [_run(fact, fact.run, ended_at=at, **_told(fact.reason))]
+
+
+def _told(reason: str | None) -> dict[str, str]:
+    return {} if reason is None else {"reason": reason}
+
+
+def _run_suspended(fact: facts.RunSuspended, seq: int, at: int) -> list[Change]:
+    return [_run(fact, fact.run, waiting=fact.waiting, ran=fact.ran)]
+
+
+def _run_woken(fact: facts.RunWoken, seq: int, at: int) -> list[Change]:
+    return [_run(fact, fact.run)]
+
+
+def _run_paused(fact: facts.RunPaused, seq: int, at: int) -> list[Change]:
+    return [_run(fact, fact.run, paused=True)]
+
+
+def _run_unpaused(fact: facts.RunUnpaused, seq: int, at: int) -> list[Change]:
+    return [_run(fact, fact.run, paused=False)]
 
 
 def _run_held(fact: facts.RunHeld, seq: int, at: int) -> list[Change]:
@@ -255,6 +317,14 @@ def _code_changed(fact: facts.CodeChanged, seq: int, at: int) -> list[Change]:
     return [_run(fact, fact.run, graph=fact.graph)]
 
 
+def _pipeline_paused(fact: facts.PipelinePaused, seq: int, at: int) -> list[Change]:
+    return [Put(PipelineRow(fact.pipeline, paused=True, since=at, reason=fact.reason))]
+
+
+def _pipeline_unpaused(fact: facts.PipelineUnpaused, seq: int, at: int) -> list[Change]:
+    return [Put(PipelineRow(fact.pipeline, paused=False, since=at))]
+
+
 def _run(fact: Fact, run: str, **values: object) -> Update:
     return _transition(states.RUN[type(fact)], RunRow, (run,), {}, values)
 
@@ -267,8 +337,12 @@ def _run_ended(fact: Fact, run: str, **values: object) -> Update:
 # Attempts and nodes
 
 
+def _node_queued(fact: facts.NodeQueued, seq: int, at: int) -> list[Change]:
+    return [Insert(NodeRow(fact.run, fact.node, states.QUEUED, 0, started_at=at, due=fact.due))]
+
+
 def _attempt_started(fact: facts.AttemptStarted, seq: int, at: int) -> list[Change]:
-    if fact.attempt == 1:
+    if fact.attempt == 1 and not fact.queued:
         return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 1, started_at=at))]
     previous = {"attempt": (fact.attempt - 1,)}
     return [_node(fact, fact.run, fact.node, previous, attempt=fact.attempt, started_at=at, due=None, reason=None)]
@@ -279,7 +353,15 @@ def _attempt_succeeded(fact: facts.AttemptSucceeded, seq: int, at: int) -> list[
 
 
 def _attempt_failed(fact: facts.AttemptFailed, seq: int, at: int) -> list[Change]:
-    return [_ending(fact, seq, at, due=fact.due, reason=fact.reason), _attempt(fact, states.FAILED, seq, at, fact.reason)]
+    fallback = {"fallback": fact.attempt} if fact.fallback else {}
+    return [
+        _ending(fact, seq, at, due=fact.due, reason=fact.reason, **fallback),
+        _attempt(fact, states.FAILED, seq, at, fact.reason),
+    ]
+
+
+def _attempt_skipped(fact: facts.AttemptSkipped, seq: int, at: int) -> list[Change]:
+    return [_ending(fact, None, at, reason=fact.node), _attempt(fact, states.SKIPPED, seq, at, fact.reason)]
 
 
 def _attempt_lost(fact: facts.AttemptLost, seq: int, at: int) -> list[Change]:
@@ -294,31 +376,87 @@ def _attempt_cancelled(fact: facts.AttemptCancelled, seq: int, at: int) -> list[
 
 
 def _node_failed(fact: facts.NodeFailed, seq: int, at: int) -> list[Change]:
-    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.reason)]
+    if not fact.begun:
+        return [Insert(NodeRow(fact.run, fact.node, states.FAILED, 0, ended_at=at, reason=fact.reason, result_seq=seq))]
+    told = {} if fact.failure is None else {"result_seq": seq}
+    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.reason, **told), _no_wait(fact.run, fact.node)]
+
+
+def _node_fell_back(fact: facts.NodeFellBack, seq: int, at: int) -> list[Change]:
+    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, result_seq=seq)]
+
+
+def _node_skipped(fact: facts.NodeSkipped, seq: int, at: int) -> list[Change]:
+    return [Insert(NodeRow(fact.run, fact.node, states.SKIPPED, 0, ended_at=at, reason=fact.by))]
 
 
 def _node_upstream_failed(fact: facts.NodeUpstreamFailed, seq: int, at: int) -> list[Change]:
     return [Insert(NodeRow(fact.run, fact.node, states.UPSTREAM_FAILED, 0, ended_at=at, reason=fact.by))]
 
 
+def _node_cancel_requested(fact: facts.NodeCancelRequested, seq: int, at: int) -> list[Change]:
+    return [_node(fact, fact.run, fact.node, {}, cancel_requested=True)]
+
+
 def _node_cancelled(fact: facts.NodeCancelled, seq: int, at: int) -> list[Change]:
-    if fact.attempt == 0:
+    if fact.attempt == 0 and not fact.begun:
         return [Insert(NodeRow(fact.run, fact.node, states.CANCELLED, 0, ended_at=at))]
-    return [_node(fact, fact.run, fact.node, {"attempt": (fact.attempt,)}, ended_at=at, due=None)]
+    # Only a map is running without an attempt: an attempt that runs ends as such.
+    expect = {"attempt": (fact.attempt,)} | ({"state": (states.RETRYING,)} if fact.attempt else {})
+    return [_node(fact, fact.run, fact.node, expect, ended_at=at, due=None), _no_wait(fact.run, fact.node)]
+
+
+def _branch_decided(fact: facts.BranchDecided, seq: int, at: int) -> list[Change]:
+    state = states.SUCCEEDED if fact.taken else states.SKIPPED
+    return [Insert(NodeRow(fact.run, fact.node, state, 0, ended_at=at, reason=None if fact.taken else fact.node, result_seq=seq))]
+
+
+def _map_expanded(fact: facts.MapExpanded, seq: int, at: int) -> list[Change]:
+    return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 0, started_at=at, result_seq=seq))]
+
+
+def _map_ended(fact: facts.MapEnded, seq: int, at: int) -> list[Change]:
+    state, reason = (states.SUCCEEDED, None) if fact.failed is None else (states.FAILED, states.ITEMS)
+    ended = _node(fact, fact.run, fact.node, {"attempt": (0,)}, ended_at=at, reason=reason)
+    return [Update(ended.table, ended.key, ended.expect, {**ended.values, "state": state})]
+
+
+def _node_suspended(fact: facts.NodeSuspended, seq: int, at: int) -> list[Change]:
+    return [
+        Insert(NodeRow(fact.run, fact.node, states.SUSPENDED, 0, started_at=at, due=fact.due, reason=fact.kind)),
+        Insert(WaitRow(fact.run, fact.node, fact.kind, seq, at, fact.due)),
+    ]
+
+
+def _node_answered(fact: facts.NodeAnswered, seq: int, at: int) -> list[Change]:
+    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.by, result_seq=seq), _no_wait(fact.run, fact.node)]
+
+
+def _node_reused(fact: facts.NodeReused, seq: int, at: int) -> list[Change]:
+    return [Insert(NodeRow(fact.run, fact.node, states.SUCCEEDED, 0, ended_at=at, reason=fact.source, result_seq=seq))]
+
+
+def _no_wait(run: str, node: str) -> Delete:
+    return Delete(WaitRow, (run, node))
 
 
 def _checkpoint_saved(fact: facts.CheckpointSaved, seq: int, at: int) -> list[Change]:
     return [
-        _node(fact, fact.run, fact.node, {"attempt": (fact.attempt,)}),
+        _node(fact, fact.run, fact.node, _numbered(fact.attempt)),
         Put(CheckpointRow(fact.run, fact.node, fact.position, seq, at)),
     ]
 
 
-_Ending: TypeAlias = facts.AttemptSucceeded | facts.AttemptFailed | facts.AttemptLost | facts.AttemptCancelled
+_Ending: TypeAlias = facts.AttemptSucceeded | facts.AttemptFailed | facts.AttemptSkipped | facts.AttemptLost | facts.AttemptCancelled
 
 
 def _ending(fact: _Ending, seq: int | None, at: int, **values: object) -> Update:
-    return _node(fact, fact.run, fact.node, {"attempt": (fact.attempt,)}, ended_at=at, result_seq=seq, **values)
+    return _node(fact, fact.run, fact.node, _numbered(fact.attempt), ended_at=at, result_seq=seq, **values)
+
+
+def _numbered(attempt: int) -> dict[str, tuple[object, ...]]:
+    # A running map has no attempt, and stands with 0: nothing that is said of an attempt can be meant for it.
+    return {"attempt": (attempt,) if attempt else ()}
 
 
 def _attempt(fact: _Ending, state: str, seq: int, at: int, reason: str | None) -> Insert:
@@ -393,14 +531,31 @@ _PROJECTIONS: Mapping[type[Fact], Callable[[Any, int, int], list[Change]]] = {
     facts.RunHeld: _run_held,
     facts.RunReleased: _run_released,
     facts.CodeChanged: _code_changed,
+    facts.RunSuspended: _run_suspended,
+    facts.RunWoken: _run_woken,
+    facts.RunPaused: _run_paused,
+    facts.RunUnpaused: _run_unpaused,
+    facts.PipelinePaused: _pipeline_paused,
+    facts.PipelineUnpaused: _pipeline_unpaused,
+    facts.NodeQueued: _node_queued,
     facts.AttemptStarted: _attempt_started,
     facts.AttemptSucceeded: _attempt_succeeded,
     facts.AttemptFailed: _attempt_failed,
+    facts.AttemptSkipped: _attempt_skipped,
     facts.AttemptLost: _attempt_lost,
     facts.AttemptCancelled: _attempt_cancelled,
     facts.NodeFailed: _node_failed,
+    facts.NodeFellBack: _node_fell_back,
+    facts.NodeSkipped: _node_skipped,
     facts.NodeUpstreamFailed: _node_upstream_failed,
+    facts.NodeCancelRequested: _node_cancel_requested,
     facts.NodeCancelled: _node_cancelled,
+    facts.BranchDecided: _branch_decided,
+    facts.MapExpanded: _map_expanded,
+    facts.MapEnded: _map_ended,
+    facts.NodeSuspended: _node_suspended,
+    facts.NodeAnswered: _node_answered,
+    facts.NodeReused: _node_reused,
     facts.CheckpointSaved: _checkpoint_saved,
     facts.EventRecorded: _event_recorded,
     facts.EventRepeated: _event_repeated,

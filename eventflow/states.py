@@ -11,9 +11,9 @@ from typing import NamedTuple
 from eventflow import facts
 from eventflow.facts import Fact
 
-PENDING, RUNNING, RETRYING = "pending", "running", "retrying"
-QUEUED, HELD = "queued", "held"
-SUCCEEDED, FAILED, UPSTREAM_FAILED, CANCELLED, LOST = "succeeded", "failed", "upstream_failed", "cancelled", "lost"
+PENDING, QUEUED, RUNNING, RETRYING, SUSPENDED, HELD = "pending", "queued", "running", "retrying", "suspended", "held"
+SUCCEEDED, FAILED, SKIPPED, UPSTREAM_FAILED = "succeeded", "failed", "skipped", "upstream_failed"
+CANCELLED, LOST = "cancelled", "lost"
 
 ERROR, TIMEOUT, ABANDONED, INPUT, RESULT = "error", "timeout", "abandoned", "input", "result"
 """Why an attempt failed: its body raised, ran out of time, ran out of time and runs on; its inputs or its result were no good."""
@@ -24,15 +24,22 @@ CRASH, SHUTDOWN = "crash", "shutdown"
 POISONED, UNKNOWN = "poisoned", "unknown"
 """Why a node failed whose attempts didn't: see `Task`'s `max_crashes` and `at_most_once`."""
 
+RULE, ITEMS, DEADLINE, QUEUE, ANSWER = "rule", "items", "deadline", "queue_timeout", "answer"
+"""Why a node failed that had no attempt: its predicate raised, its map's lists were no good or too few of its items succeeded, what it
+waited for didn't come in time, it waited too long for a resource, or what it needed to begin was no good."""
+
+EVENT, TIME, CHILD = "event", "time", "child"
+"""What a suspended node can wait for, beside an `answer`."""
+
 FIRED, FILTERED, REFUSED = "fired", "filtered", "refused"
 """What can become of an event at a trigger."""
 
 HEALTHY, DEGRADED = "healthy", "degraded"
 """How a sensor can be."""
 
-OPEN_RUN = frozenset({QUEUED, RUNNING, HELD})
+OPEN_RUN = frozenset({QUEUED, RUNNING, SUSPENDED, HELD})
 ENDED_RUN = frozenset({SUCCEEDED, FAILED, CANCELLED})
-ENDED_NODE = frozenset({SUCCEEDED, FAILED, UPSTREAM_FAILED, CANCELLED})
+ENDED_NODE = frozenset({SUCCEEDED, FAILED, SKIPPED, UPSTREAM_FAILED, CANCELLED})
 
 
 class Transition(NamedTuple):
@@ -44,26 +51,43 @@ class Transition(NamedTuple):
 
 RUN: Mapping[type[Fact], Transition] = {
     facts.RunStarted: Transition((QUEUED,), RUNNING),
+    facts.RunSuspended: Transition((RUNNING,), SUSPENDED),
+    facts.RunWoken: Transition((SUSPENDED,), QUEUED),
     facts.RunSucceeded: Transition((RUNNING,), SUCCEEDED),
-    facts.RunFailed: Transition((RUNNING,), FAILED),
-    facts.CancelRequested: Transition((QUEUED, RUNNING, HELD), None),
-    facts.RunCancelled: Transition((QUEUED, RUNNING, HELD), CANCELLED),
-    facts.RunHeld: Transition((QUEUED, RUNNING), HELD),
+    facts.RunFailed: Transition((QUEUED, RUNNING, HELD), FAILED),
+    facts.CancelRequested: Transition((QUEUED, RUNNING, SUSPENDED, HELD), None),
+    facts.RunCancelled: Transition((QUEUED, RUNNING, SUSPENDED, HELD), CANCELLED),
+    facts.RunPaused: Transition((QUEUED, RUNNING, SUSPENDED, HELD), None),
+    facts.RunUnpaused: Transition((QUEUED, RUNNING, SUSPENDED, HELD), None),
+    facts.RunHeld: Transition((QUEUED, RUNNING, SUSPENDED), HELD),
     facts.RunReleased: Transition((HELD,), QUEUED),
-    facts.CodeChanged: Transition((QUEUED, RUNNING), None),
+    facts.CodeChanged: Transition((QUEUED, RUNNING, SUSPENDED), None),
 }
 
 NODE: Mapping[type[Fact], Transition] = {
-    facts.AttemptStarted: Transition((PENDING, RETRYING), RUNNING),
+    facts.NodeQueued: Transition((PENDING,), QUEUED),
+    facts.AttemptStarted: Transition((PENDING, QUEUED, RETRYING), RUNNING),
     facts.AttemptSucceeded: Transition((RUNNING,), SUCCEEDED),
     facts.AttemptFailed: Transition((RUNNING,), RETRYING),
+    facts.AttemptSkipped: Transition((RUNNING,), SKIPPED),
     facts.AttemptLost: Transition((RUNNING,), RETRYING),
     facts.AttemptCancelled: Transition((RUNNING,), CANCELLED),
-    facts.NodeFailed: Transition((RETRYING,), FAILED),
+    facts.NodeFailed: Transition((PENDING, QUEUED, RETRYING, SUSPENDED), FAILED),
+    facts.NodeFellBack: Transition((RETRYING,), SUCCEEDED),
+    facts.NodeSkipped: Transition((PENDING,), SKIPPED),
     facts.NodeUpstreamFailed: Transition((PENDING,), UPSTREAM_FAILED),
-    facts.NodeCancelled: Transition((PENDING, RETRYING), CANCELLED),
+    facts.NodeCancelRequested: Transition((QUEUED, RUNNING, RETRYING, SUSPENDED), None),
+    facts.NodeCancelled: Transition((PENDING, QUEUED, RETRYING, SUSPENDED, RUNNING), CANCELLED),
+    facts.BranchDecided: Transition((PENDING,), SUCCEEDED),
+    facts.MapExpanded: Transition((PENDING,), RUNNING),
+    facts.MapEnded: Transition((RUNNING,), SUCCEEDED),
+    facts.NodeSuspended: Transition((PENDING,), SUSPENDED),
+    facts.NodeAnswered: Transition((SUSPENDED,), SUCCEEDED),
+    facts.NodeReused: Transition((PENDING,), SUCCEEDED),
     facts.CheckpointSaved: Transition((RUNNING,), None),
 }
+"""A running map has no attempt: only such a node can be cancelled, or end, while it is running. A branch that isn't taken ends `skipped`,
+a map of which too many items failed `failed`."""
 
 
 class IllegalTransition(ValueError):

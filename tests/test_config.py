@@ -26,6 +26,7 @@ def mistakes(root: Path, environment: dict[str, str] | None = None) -> list[str]
 def test_a_project_without_a_file_has_the_defaults(root: Path) -> None:
     settings = load_settings(root, {})
     assert settings == Settings()
+    assert settings.resources == {}
     assert (settings.state, settings.drain, settings.durability, settings.pickle) == (".eventflow", "30s", "full", True)
 
 
@@ -55,6 +56,42 @@ def test_a_drain_is_a_number_of_seconds_too(root: Path) -> None:
     write(root, "[tool.eventflow]\ndrain = 2.5\n")
     assert load_settings(root, {}).drain == 2.5
     assert load_settings(root, {"EVENTFLOW_DRAIN": "7"}).drain == 7
+
+
+def test_resources_are_named_by_the_project(root: Path) -> None:
+    write(root, "[tool.eventflow.resources]\ngpu = 2\nram_gb = 0.5\n")
+    assert load_settings(root, {}).resources == {"gpu": 2, "ram_gb": 0.5}
+    assert load_settings(root, {"EVENTFLOW_RESOURCES__GPU": "1", "EVENTFLOW_RESOURCES__CPU": "8"}).resources == {
+        "gpu": 1,
+        "ram_gb": 0.5,
+        "cpu": 8,
+    }
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "inf", "nan", "true", '"2"', "[1]", "{ x = 1 }", "1e16"])
+def test_what_is_no_amount_of_a_resource_is_refused(root: Path, value: str) -> None:
+    write(root, f"[tool.eventflow.resources]\ngpu = {value}\n")
+    (mistake,) = mistakes(root)
+    assert mistake.startswith(f"{root / 'pyproject.toml'}: [tool.eventflow.resources] gpu: ")
+    assert mistake.endswith("is not a number above 0 and up to 1000000000000000")
+
+
+def test_a_resource_is_named_as_everything_is(root: Path) -> None:
+    write(root, "[tool.eventflow.resources]\nGPU = 1\n")
+    (mistake,) = mistakes(root)
+    assert "[tool.eventflow.resources] GPU: 'GPU' can't name a resource: use a-z" in mistake
+
+
+def test_resources_are_a_table(root: Path) -> None:
+    write(root, "[tool.eventflow]\nresources = 2\n")
+    assert [one.split("] ")[1] for one in mistakes(root)] == ["resources: 2 is not a table"]
+    write(root, "[tool.eventflow]\n")
+    found = mistakes(root, {"EVENTFLOW_RESOURCES": "2", "EVENTFLOW_RESOURCES__GPU__A": "1", "EVENTFLOW_RESOURCES__": "1"})
+    assert [one.partition(": ")[2].partition(":")[0] for one in found] == [
+        "'2' is not a table",
+        "'' can't name a resource",
+        "'gpu' is one value, not a table of settings",
+    ]
 
 
 def test_every_mistake_is_named_with_its_file(root: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_fact_without_a_target_leaves_the_state() -> None:
 
 
 def test_an_illegal_fact_is_refused_with_what_would_be_legal() -> None:
-    with pytest.raises(IllegalTransition, match="AttemptStarted can't follow on 'succeeded', only on pending or retrying"):
+    with pytest.raises(IllegalTransition, match="AttemptStarted can't follow on 'succeeded', only on pending or queued or retrying"):
         apply(NODE, states.SUCCEEDED, STARTED)
 
 

@@ -55,6 +55,7 @@ async def serve(project: Project, make_app: MakeApp, watchdog: Watchdog) -> None
                     drain=0,  # it is awaited below, where a second signal can shorten it, and while the API still answers
                     threads=settings.threads,
                     pickle=settings.pickle,
+                    resources=settings.resources,
                     instruments=(log, logs, *failpoints.from_environment(os.environ)),
                 ) as engine:
                     try:

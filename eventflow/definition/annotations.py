@@ -8,7 +8,7 @@ from __future__ import annotations
 import collections.abc
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from pathlib import PurePath
 from types import NoneType, SimpleNamespace, UnionType
@@ -20,6 +20,8 @@ _KEYED = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
 _WIDENED = ((int, float), (int, complex), (float, complex))
 """What stands for another class without being a subclass of it."""
 _LISTED = (list, tuple, collections.abc.Sequence, collections.abc.MutableSequence)
+
+_SETS = (set, frozenset, collections.abc.Set)
 
 
 def of_function(fn: Callable[..., object]) -> dict[str, object]:
@@ -61,17 +63,24 @@ def fixed_parts(annotation: object) -> tuple[object, ...] | None:
     return tuple(fields.get(name, Any) for name in names)
 
 
+def items(annotation: object) -> tuple[object, ...]:
+    """Give the annotations that an item of a list, a tuple or a set may have; none where it isn't certain that there are items."""
+    return tuple(item for kind in kinds(annotation) for item in _items(kind))
+
+
 def clash(given: object, wanted: object) -> bool:
-    """Tell whether a value of one annotation can certainly not stand for another: both are plain classes and unrelated."""
-    given, wanted = unwrapped(given), unwrapped(wanted)
-    if not isinstance(given, type) or not isinstance(wanted, type) or Any in (given, wanted):  # Any is a class, too
-        return False
-    if any(issubclass(given, narrow) and issubclass(wanted, wide) for narrow, wide in _WIDENED):
-        return False
-    try:
-        return not issubclass(given, wanted) and not issubclass(wanted, given)
-    except TypeError:  # protocols and typed dicts don't answer
-        return False
+    """Tell whether a value of one annotation can certainly not stand for another: all of their classes are plain and unrelated."""
+    return all(_unrelated(one, other) for one in kinds(given) for other in kinds(wanted))
+
+
+def is_no_list(annotation: object) -> bool:
+    """Tell whether a value of an annotation is certainly nothing to go over item by item. Texts and dicts aren't either."""
+    return not any(_may_be_list(kind) for kind in kinds(annotation))
+
+
+def refuses_none(annotation: object) -> bool:
+    """Tell whether None is certainly no value of an annotation."""
+    return not any(_may_be_none(kind) for kind in kinds(annotation))
 
 
 def path_class(annotation: object) -> type[PurePath] | None:
@@ -92,6 +101,25 @@ def is_text(annotation: object) -> bool:
     plain = unwrapped(annotation)
     kinds = {unwrapped(item) for item in get_args(plain)} if get_origin(plain) in (Union, UnionType) else {plain}
     return kinds != {NoneType} and all(kind is str or (isinstance(kind, type) and issubclass(kind, PurePath | NoneType)) for kind in kinds)
+
+
+def kinds(annotation: object) -> tuple[object, ...]:
+    """Give the alternatives of a union, and anything else as the only one, without `Annotated`."""
+    plain = unwrapped(annotation)
+    if get_origin(plain) not in (Union, UnionType):
+        return (plain,)
+    return tuple(kind for one in get_args(plain) for kind in kinds(one))
+
+
+def union(annotations: Iterable[object]) -> object:
+    """Give the annotation of a value that is of one of several; `Any` where one of them says nothing, or where they make no union."""
+    found = list(annotations)
+    if any(one is Any for one in found):
+        return Any
+    try:
+        return Union[tuple(found)]  # noqa: UP007  # as many as there are
+    except TypeError:  # what is no type can be in no union
+        return Any
 
 
 def is_tuple(annotation: object) -> bool:
@@ -117,6 +145,42 @@ def unwrapped(annotation: object) -> object:
 @lru_cache(maxsize=1024)
 def _fields(kind: type) -> Mapping[str, object]:
     return _resolved(kind, vars(sys.modules[kind.__module__]) if kind.__module__ in sys.modules else {})
+
+
+def _unrelated(given: object, wanted: object) -> bool:
+    if not isinstance(given, type) or not isinstance(wanted, type) or Any in (given, wanted):  # Any is a class, too
+        return False
+    if any(issubclass(given, narrow) and issubclass(wanted, wide) for narrow, wide in _WIDENED):
+        return False
+    try:
+        return not issubclass(given, wanted) and not issubclass(wanted, given)
+    except TypeError:  # protocols and typed dicts don't answer
+        return False
+
+
+def _may_be_list(plain: object) -> bool:
+    kind = get_origin(plain) or plain
+    if not isinstance(kind, type) or kind in (Any, object):
+        return True
+    if issubclass(kind, str | bytes | collections.abc.Mapping):
+        return False
+    return any("__iter__" in vars(base) or "__getitem__" in vars(base) for base in kind.__mro__)
+
+
+def _may_be_none(plain: object) -> bool:
+    kind = get_origin(plain) or plain
+    try:
+        return not isinstance(kind, type) or kind is Any or issubclass(NoneType, kind)
+    except TypeError:  # as above
+        return True
+
+
+def _items(plain: object) -> tuple[object, ...]:
+    fixed = fixed_parts(plain)
+    if fixed is not None:
+        return fixed
+    origin, arguments = get_origin(plain) or plain, get_args(plain)
+    return (arguments[:1] or (Any,)) if origin in (*_LISTED, *_SETS) else ()
 
 
 def _resolved(source: object, names: dict[str, Any]) -> dict[str, object]:

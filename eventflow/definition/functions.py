@@ -13,6 +13,9 @@ from eventflow.errors import DefinitionError
 
 F = TypeVar("F")
 
+COLLECTS = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+"""The kinds of parameters that take whatever is left: `*args` and `**kwargs`."""
+
 
 class Function(Generic[F]):
     """A user's function `fn`, typed as written. Everything is read once, and not before it is asked for.
@@ -43,6 +46,12 @@ class Function(Generic[F]):
             return inspect.signature(self.call)
         except (TypeError, ValueError) as error:
             raise DefinitionError(f"{self.path} has no readable signature: write a function around it", places.user_place()) from error
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """The parameters that it can't be called without."""
+        written = self.signature.parameters.items()
+        return tuple(name for name, one in written if one.default is Parameter.empty and one.kind not in COLLECTS)
 
     @cached_property
     def inputs(self) -> Mapping[str, object]:

@@ -8,21 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, TypeAlias
 
 import msgspec
 
 from eventflow.definition import annotations, places
-from eventflow.definition.graph import Attribute, Item, Output, Parameter, Step
+from eventflow.definition.graph import Attribute, Binding, Item, Literal, Maybe, OneOf, Output, Parameter, Step, outputs
+from eventflow.definition.loose import Loose
 from eventflow.errors import DefinitionError
+
+Referred: TypeAlias = Parameter | Output | OneOf | Maybe
+"""The bindings that a reference can stand for."""
+
+
+class Home(Protocol):
+    """Where a reference was made: the trace of a body or of a block, or the call of a task outside of any."""
+
+    def order(self, earlier: object, later: object) -> object:
+        """Have what is later wait for what is earlier, and give what is later."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """What a reference stands for: a binding, the annotation of its value, and the trace that it belongs to."""
 
-    trace: object
-    binding: Parameter | Output
+    trace: Home
+    binding: Referred
     annotation: object
 
 
@@ -63,18 +75,33 @@ class Reference:
     def __len__(self) -> int:
         return _length(self, "len()")
 
+    def __rshift__(self, later: object) -> object:
+        return self.__source__.trace.order(self, later)
 
-def shown(binding: Parameter | Output) -> str:
-    """Write what a binding reads as it was written: `load.train['x']`."""
-    steps = (f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]" for step in binding.steps)
-    return (binding.name if isinstance(binding, Parameter) else binding.node) + "".join(steps)
+    def __rrshift__(self, earlier: object) -> object:
+        return self.__source__.trace.order(earlier, self)
+
+
+def shown(binding: Binding) -> str:
+    """Write what a binding reads as it was written: `load.train['x']`, `one_of(new, old)`."""
+    match binding:
+        case Parameter(name=name, steps=steps) | Output(node=name, steps=steps):
+            return name + _written(steps)
+        case OneOf(items=items, steps=steps):
+            return f"one_of({', '.join(map(shown, items))}){_written(steps)}"
+        case Maybe(item=item):
+            return f"maybe({shown(item)})"
+        case Literal(json=raw):
+            return bytes(raw).decode()
+        case _:
+            return ", ".join(outputs(binding))
 
 
 _IN_A_TASK = "do it inside a task, whose function gets the value itself"
 _DECIDE = "decide inside a task, whose function gets the value itself"
 _FORMAT = "write the text inside a task, whose function gets the value itself"
 
-_OPERATORS = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "rshift", "and", "or", "xor")
+_OPERATORS = ("add", "sub", "mul", "matmul", "truediv", "floordiv", "mod", "divmod", "pow", "lshift", "and", "or", "xor")
 
 _REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
     "a truth test (if, while, and, or, not)": (("bool",), _DECIDE),
@@ -102,13 +129,26 @@ _REFUSED: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+def _written(steps: tuple[Step, ...]) -> str:
+    return "".join(f".{step.name}" if isinstance(step, Attribute) else f"[{step.key!r}]" for step in steps)
+
+
 def _projected(reference: Reference, step: Step) -> Reference:
     source = reference.__source__
+    if isinstance(source.binding, Maybe):
+        raise _of_none(source.binding, _written((step,)))
     binding = msgspec.structs.replace(source.binding, steps=(*source.binding.steps, step))
     return Reference(Source(source.trace, binding, annotations.part(source.annotation, step)))
 
 
+def _of_none(binding: Maybe, part: str) -> DefinitionError:
+    item = shown(binding.item)
+    return DefinitionError(f"maybe({item}) may be None, which has no {part}: write maybe({item}{part})", places.user_place())
+
+
 def _length(reference: Reference, what: str) -> int:
+    if isinstance(reference.__source__.binding, Maybe):
+        raise _of_none(reference.__source__.binding, "[0]")
     fixed = annotations.fixed_parts(reference.__source__.annotation)
     if fixed is None:
         fix = "annotate the task's result with a fixed length, as in tuple[int, str], or " + _IN_A_TASK
@@ -117,7 +157,9 @@ def _length(reference: Reference, what: str) -> int:
 
 
 def _refusal(reference: Reference, what: str, instead: str) -> DefinitionError:
-    name = shown(reference.__source__.binding)
+    name, home = shown(reference.__source__.binding), reference.__source__.trace
+    if isinstance(home, Loose):
+        return DefinitionError(f"{what} needs the value of {name!r}, but {home.told}", places.user_place())
     return DefinitionError(
         f"{what} needs the value of {name!r}, which exists only while a run is under way: {instead}", places.user_place()
     )

@@ -3,90 +3,169 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from functools import cached_property
-from inspect import BoundArguments, Signature
-from inspect import Parameter as Written
+from inspect import BoundArguments
 from typing import Any, cast
 
 import msgspec
 
-from eventflow import codec, ids
-from eventflow.definition import annotations, fingerprints, places
-from eventflow.definition.bodies import Body
+from eventflow import ids
+from eventflow.definition import bindings, calls, order, places
+from eventflow.definition.bodies import AnyBody
 from eventflow.definition.functions import Function
-from eventflow.definition.graph import Binding, DictOf, Item, ListOf, Literal, Node, Output, Parameter
-from eventflow.definition.options import TaskOptions
-from eventflow.definition.parameters import as_annotated
+from eventflow.definition.graph import TASK, Binding, Branch, Maybe, Node, OneOf, Output, Parameter, joined
+from eventflow.definition.loose import Loose
 from eventflow.definition.references import Reference, Source, shown
-from eventflow.errors import DefinitionError, ValueNotStorable
+from eventflow.definition.scopes import Group, Scope
+from eventflow.definition.uses import Use
+from eventflow.errors import DefinitionError
 
-
-@dataclass(frozen=True, eq=False)
-class Use:
-    """A task as it is used: its function, its options, and what it only waits for.
-
-    `is_fixed` says that its name was chosen for one use, so that a second one is a mistake and gets no suffix.
-    """
-
-    function: Function[Any]
-    name: str
-    options: TaskOptions
-    is_fixed: bool = False
-    after: tuple[Reference, ...] = ()
-
-    @cached_property
-    def body(self) -> Body:
-        """What the engine needs to run it."""
-        return Body(self.function.call, self.options, self.function.inputs, self.function.result)
-
-    @cached_property
-    def fingerprint(self) -> str:
-        """What changes when its code or its options change."""
-        return fingerprints.with_options(self.function.fingerprint, self.options)
+STRICT = "all_success"
+"""The rule under which whatever a node takes is there."""
 
 
 class Trace:
-    """One run of a pipeline's body, and the nodes that it made, in the order as written.
+    """One run of a pipeline's body, and the nodes that it made, in the order as written; `bodies` are by path.
 
-    Mistakes are placed at `where` if given, otherwise at the line of the user's code that is under way.
+    `mentioned` are the nodes of tasks that were written without a call.
+
+    Mistakes are placed at `where` if given, otherwise at the line of the user's code that is under way. `defaults` are the options of tasks
+    that don't say otherwise.
     """
 
-    def __init__(self, pipeline: str, function: Function[Any], where: str | None = None) -> None:
+    def __init__(
+        self, pipeline: str, function: Function[Any], where: str | None = None, defaults: Mapping[str, object] | None = None
+    ) -> None:
         self.pipeline = pipeline
         self.nodes: dict[str, Node] = {}
-        self.bodies: dict[str, Body] = {}
+        self.bodies: dict[str, AnyBody] = {}
+        self.scope = Scope(defaults=defaults or {})
+        self.mentioned: dict[object, object] = {}
         self._function = function
         self._where = where
         self._uses: dict[str, int] = {}
+        self._groups: set[str] = set()
+        self._blocks: dict[str, str] = {}
         self._around = _current.get()
         self._is_open = True
 
     def follow(self) -> Binding | None:
         """Run the body and give the binding of what it returns. Whatever it raises becomes a `DefinitionError`."""
-        token = _current.set(self)
         try:
-            returned = self._call()
-            return None if returned is None else self._bind(returned, self._function.result, f"the result of pipeline {self.pipeline!r}")
+            with self.under_way():
+                returned = self._call()
+                return None if returned is None else self.bind(returned, self._function.result, f"the result of pipeline {self.pipeline!r}")
         except DefinitionError:
             raise
         except Exception as error:
             message = f"the body of pipeline {self.pipeline!r} raised {type(error).__name__}: {error}"
             raise DefinitionError(message, self._where or places.of_error(error)) from error
+
+    @contextmanager
+    def under_way(self) -> Generator[None]:
+        """Have what is called in the block add its nodes here. Nothing is added afterwards."""
+        token = _current.set(self)
+        try:
+            yield
         finally:
             self._is_open = False
             _current.reset(token)
 
     def add(self, use: Use, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Reference:
-        """Add a node and give a reference to its result."""
-        name = self._free_name(use)
-        inputs = self._inputs(use, args, kwargs)
-        after = tuple(dict.fromkeys(self._waited_for(use, reference) for reference in use.after))
-        self.nodes[name] = Node(name, use.function.path, inputs, after, use.fingerprint)
-        self.bodies[name] = use.body
-        return Reference(Source(self, Output(name), use.function.result))
+        """Add a node for a task and give a reference to its result."""
+        what = f"task {use.name!r}"
+        annotated = use.function.inputs
+        given = calls.arguments(self, use.function.signature, args, kwargs, what)
+        inputs = {name: self.bind(value, annotated[name], f"argument {name!r} of {what}") for name, value in given.items()}
+        use.check_passing(self, inputs)
+        after = self.waited(use.after, f"after() of {what}", rule=use.rule)
+        node = Node("", use.function.path, inputs, after, use.fingerprint, rule=use.rule, passes=use.passes)
+        return self.put(use.name, node, use.body, use.function.result, is_fixed=use.is_fixed)
+
+    def put(self, name: str, node: Node, body: AnyBody, annotation: object, *, is_fixed: bool = False) -> Reference:
+        """Add a node under a free name, in the group and the branch that the body is in; give a reference to its value.
+
+        `is_fixed` says that the name was chosen for this one node: where it is taken that is a mistake.
+        """
+        full = self.free_name(name, is_fixed=is_fixed)
+        node = msgspec.structs.replace(node, name=full, within=self.scope.branch)
+        self._check_rule(node, name)
+        self.nodes[full] = node
+        self.bodies[full] = body
+        if not isinstance(node.does, Branch):
+            self.scope.decided.clear()
+        return Reference(Source(self, Output(full), annotation))
+
+    def bind(self, value: object, annotation: object, what: str) -> Binding:
+        """Give the binding of a value or of references, which `what` takes. Raises `DefinitionError` for what can't be used so here."""
+        return bindings.bind(self, value, annotation, what)
+
+    def waited(self, references: Iterable[object], what: str, *, rule: str = STRICT) -> tuple[str, ...]:
+        """Name the nodes behind references and groups, to be waited for under a trigger rule."""
+        return tuple(dict.fromkeys(name for reference in references for name in self._waited(reference, what, rule)))
+
+    def check(self, reference: Reference, what: str) -> None:
+        """Raise `DefinitionError` for a reference that was made elsewhere, or in a branch that this isn't in."""
+        source = reference.__source__
+        self._check_home(source.trace, shown(source.binding), what)
+        branch = self.scope.outside(self.nodes, source.binding)
+        if branch is not None:
+            name = shown(source.binding)
+            raise self._out_of(branch, f"{what}: {name!r}", f"take one_of(...) of the branches that give a value, or maybe({name})")
+
+    def mistake(self, message: str) -> DefinitionError:
+        """Give the error that names the user's line."""
+        return DefinitionError(message, self._where or places.user_place())
+
+    @contextmanager
+    def entered(self, scope: Scope) -> Generator[None]:
+        """Have what is written in the block stand in a scope of its own."""
+        around, self.scope = self.scope, scope
+        try:
+            yield
+        finally:
+            self.scope = around
+
+    def open_branch(self, branch: str, written: str) -> Scope:
+        """Give the scope of a branch's block. `written` tells people which block it is."""
+        self._blocks[branch] = f"{written} ({self._where or places.user_place()})"
+        return self.scope.within(branch)
+
+    def open_group(self, name: str, *, is_fixed: bool) -> Scope:
+        """Give the scope of a new group."""
+        full = self.free_name(name, is_fixed=is_fixed)
+        self._groups.add(full)
+        self.scope.decided.clear()
+        return self.scope.grouped(full)
+
+    def order(self, earlier: object, later: object) -> object:
+        """Have what is later wait for what is earlier: references, tasks that need no inputs, lists of these. Gives what is later."""
+        return order.order(self, earlier, later)
+
+    def free_name(self, name: str, *, is_fixed: bool = False) -> str:
+        """Give the name, in the group that the body is in, that nothing has yet."""
+        full = joined(self.scope.group, name)
+        if is_fixed:
+            if self._is_taken(full):
+                raise self.mistake(f"pipeline {self.pipeline!r} already has a node named {full!r}: choose another name")
+            return full
+        free = self._numbered(name, full)
+        while self._is_taken(free):
+            free = self._numbered(name, full)
+        return free
+
+    def traces(self, function: Function[Any]) -> bool:
+        """Tell whether a function's body is being traced, here or around here."""
+        if self._function is function or function in self.scope.inlined:
+            return True
+        return self._around is not None and self._around.traces(function)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the body is still running."""
+        return self._is_open
 
     def _call(self) -> object:
         annotated = self._function.inputs
@@ -94,84 +173,71 @@ class Trace:
         bound = BoundArguments(self._function.signature, cast("OrderedDict[str, Any]", given))
         return self._function.call(*bound.args, **bound.kwargs)
 
-    def _free_name(self, use: Use) -> str:
-        if use.is_fixed:
-            if use.name in self.nodes:
-                raise self._mistake(f"pipeline {self.pipeline!r} already has a node named {use.name!r}: choose another name")
-            return use.name
-        name = _numbered(use.name, self._next(use.name))
-        while name in self.nodes:
-            name = _numbered(use.name, self._next(use.name))
-        return name
+    def _is_taken(self, name: str) -> bool:
+        return name in self.nodes or name in self._groups
 
-    def _next(self, name: str) -> int:
-        number = self._uses[name] = self._uses.get(name, 0) + 1
-        return number
+    def _numbered(self, name: str, full: str) -> str:
+        number = self._uses[full] = self._uses.get(full, 0) + 1
+        suffix = f"_{number}" if number > 1 else ""
+        return joined(self.scope.group, name[: ids.LONGEST_NAME - len(suffix)] + suffix)
 
-    def _inputs(self, use: Use, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Binding]:
-        signature = use.function.signature
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise self._mistake(f"task {use.name!r}: {error}; it takes {_takes(signature)}") from error
-        annotated = use.function.inputs
-        return {name: self._bind(value, annotated[name], f"argument {name!r} of task {use.name!r}") for name, value in _arguments(bound)}
+    def _waited(self, reference: object, what: str, rule: str) -> Iterator[str]:
+        if isinstance(reference, Group):
+            names = self._of_group(reference, what)
+        elif isinstance(reference, Reference):
+            names = self._of_reference(reference, what)
+        else:
+            raise self.mistake(f"{what} takes what tasks gave in this body, and groups, not {reference!r}")
+        for name in names:
+            if rule == STRICT and (branch := self.scope.outside(self.nodes, Output(name))) is not None:
+                instead = "give what waits for it a rule that allows that, as in .options(rule='none_failed')"
+                raise self._out_of(branch, f"{what}: {name!r}", instead)
+            yield name
 
-    def _waited_for(self, use: Use, reference: Reference) -> str:
-        match self._taken(reference, Any, f"after() of task {use.name!r}"):
-            case Output(node=node):
-                return node
-            case Parameter(name=name):
-                raise self._mistake(f"after() of task {use.name!r}: {name!r} is a parameter, which is there from the start")
+    def _of_group(self, group: Group, what: str) -> list[str]:
+        self._check_home(group.trace, group.name, what)
+        if f"{self.scope.group}.".startswith(f"{group.name}."):
+            raise self.mistake(f"{what}: what is in group {group.name!r} can't wait for the whole of it: wait for some of its nodes")
+        names = list(group.nodes(self.nodes))
+        if not names:
+            raise self.mistake(f"{what}: group {group.name!r} is empty: call tasks in its block")
+        return names
 
-    def _bind(self, value: object, annotation: object, what: str) -> Binding:
-        if isinstance(value, Reference):
-            return self._taken(value, annotation, what)
-        if not _holds_reference(value):
-            return self._literal(value, annotation, what)
-        if annotations.clash(type(value), annotation):
-            raise self._mistake(f"{what} wants {annotations.text(annotation)}, but is a {type(value).__name__}")
-        if isinstance(value, dict):
-            return DictOf(dict(self._items(cast("dict[object, object]", value), annotation, what)))
-        items = enumerate(cast("list[object] | tuple[object, ...]", value))
-        return ListOf(tuple(self._bind(item, annotations.part(annotation, Item(index)), f"{what} at [{index}]") for index, item in items))
-
-    def _items(self, value: dict[object, object], annotation: object, what: str) -> Iterator[tuple[str, Binding]]:
-        for key, item in value.items():
-            if not isinstance(key, str):
-                raise self._mistake(f"{what}: {key!r} is no text: a dict that holds references has texts as keys")
-            yield key, self._bind(item, annotations.part(annotation, Item(key)), f"{what} at [{key!r}]")
-
-    def _taken(self, reference: Reference, annotation: object, what: str) -> Parameter | Output:
+    def _of_reference(self, reference: Reference, what: str) -> list[str]:
         source = reference.__source__
-        if source.trace is not self:
-            made = f"pipeline {source.trace.pipeline!r}" if isinstance(source.trace, Trace) else "another pipeline"
-            raise self._mistake(
-                f"{what}: {shown(source.binding)!r} was made in {made} and means nothing in pipeline {self.pipeline!r}: "
+        self._check_home(source.trace, shown(source.binding), what)
+        match source.binding:
+            case Output(node=node):
+                return [node]
+            case Parameter(name=name):
+                raise self.mistake(f"{what}: {name!r} is a parameter, which is there from the start")
+            case OneOf() | Maybe():
+                instead = "wait for the nodes themselves, with a rule, as in .options(rule='none_failed')"
+                raise self.mistake(f"{what}: {shown(source.binding)} is a choice of values: {instead}")
+
+    def _check_home(self, trace: object, name: str, what: str) -> None:
+        if isinstance(trace, Loose):
+            raise self.mistake(f"{what}: {trace.told}")
+        if trace is not self:
+            made = f"pipeline {trace.pipeline!r}" if isinstance(trace, Trace) else "another pipeline"
+            raise self.mistake(
+                f"{what}: {name!r} was made in {made} and means nothing in pipeline {self.pipeline!r}: "
                 "a reference stays in the body that made it"
             )
-        if annotations.clash(source.annotation, annotation):
-            wanted, given = annotations.text(annotation), annotations.text(source.annotation)
-            raise self._mistake(f"{what} wants {wanted}, but {shown(source.binding)!r} is {given}")
-        return source.binding
 
-    def _literal(self, value: object, annotation: object, what: str) -> Literal:
-        try:
-            return Literal(msgspec.Raw(codec.encode(as_annotated(value, annotation), annotation)))
-        except ValueNotStorable as error:
-            raise self._mistake(f"{what}: {error}{_hint(value, error)}") from error
+    def _out_of(self, branch: str, what: str, instead: str) -> DefinitionError:
+        return self.mistake(f"{what} was made inside {self._blocks.get(branch, branch)}, which may not run: {instead}")
 
-    def _mistake(self, message: str) -> DefinitionError:
-        return DefinitionError(message, self._where or places.user_place())
-
-    def traces(self, function: Function[Any]) -> bool:
-        """Tell whether a function's body is being traced, here or around here."""
-        return self._function is function or (self._around is not None and self._around.traces(function))
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the body is still running."""
-        return self._is_open
+    def _check_rule(self, node: Node, name: str) -> None:
+        if node.rule == STRICT or node.role != TASK:
+            return
+        for argument, binding in node.inputs.items():
+            missing = next(bindings.unsure(binding), None)
+            if missing is not None:
+                raise self.mistake(
+                    f"argument {argument!r} of {name!r}, whose rule is {node.rule!r}: {shown(missing)!r} may have no value when it runs: "
+                    f"take maybe({shown(missing)}), or only wait for it with after(...)"
+                )
 
 
 _current: ContextVar[Trace | None] = ContextVar("eventflow_trace", default=None)
@@ -183,39 +249,9 @@ def current() -> Trace | None:
     return trace if trace is not None and trace.is_open else None
 
 
-def _numbered(name: str, number: int) -> str:
-    suffix = f"_{number}" if number > 1 else ""
-    return name[: ids.LONGEST_NAME - len(suffix)] + suffix
-
-
-def _takes(signature: Signature) -> str:
-    plain = [one.replace(annotation=Written.empty) for one in signature.parameters.values()]
-    return str(signature.replace(parameters=plain, return_annotation=Signature.empty))
-
-
-def _arguments(bound: BoundArguments) -> Iterator[tuple[str, object]]:
-    written = bound.signature.parameters
-    for name, value in bound.arguments.items():
-        match written[name].kind:
-            case Written.VAR_POSITIONAL:
-                yield "*", list(value)
-            case Written.VAR_KEYWORD:
-                yield "**", value
-            case _:
-                yield name, value
-
-
-def _holds_reference(value: object) -> bool:
-    if isinstance(value, Reference):
-        return True
-    if isinstance(value, dict):
-        return any(map(_holds_reference, cast("dict[object, object]", value).values()))
-    if isinstance(value, list | tuple):
-        return any(map(_holds_reference, cast("list[object]", value)))
-    return False
-
-
-def _hint(value: object, error: ValueNotStorable) -> str:
-    if Reference.__qualname__ in str(error):
-        return ". A reference can be inside lists, tuples and dicts, not inside other objects: make the object in a task"
-    return ". Was it meant to be called?" if callable(value) and not isinstance(value, type) else ""
+def expected(what: str) -> Trace:
+    """Give the trace that is under way here. Raises `DefinitionError` where there is none, for `what` belongs in one."""
+    trace = current()
+    if trace is None:
+        raise DefinitionError(f"{what} is called outside a pipeline's body: call it in a @pipeline function", places.user_place())
+    return trace

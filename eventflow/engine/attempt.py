@@ -13,7 +13,7 @@ import anyio
 import msgspec
 
 from eventflow import durations, states
-from eventflow.context import Context, Interrupted, running
+from eventflow.context import Context, Interrupted, Skip, running
 from eventflow.definition.bodies import Body
 from eventflow.engine.values import Snapshot, Values
 from eventflow.ports import Clock, Slot
@@ -40,7 +40,14 @@ class Stopped:
     begun: bool = True
 
 
-Ending: TypeAlias = Returned | Raised | Stopped
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The body asked to be skipped."""
+
+    reason: str
+
+
+Ending: TypeAlias = Returned | Raised | Stopped | Left
 
 
 def is_cancelled() -> bool:
@@ -62,7 +69,7 @@ async def attempt(
         if is_cancelled() or (isinstance(error, Interrupted) and context.stop.asked):
             context.stop.asked = True
             return Stopped()
-        return Raised(error, states.ERROR)
+        return Left(error.reason) if isinstance(error, Skip) else Raised(error, states.ERROR)
     finally:
         running.reset(token)
         await _absorb(task, cancelling)

@@ -9,15 +9,18 @@ import msgspec
 
 from eventflow import facts
 from eventflow.definition import graph as graphs
+from eventflow.definition.bodies import ChildBody
 from eventflow.definition.pipelines import Definition, Pipeline
+from eventflow.engine.limits import Limits
 from eventflow.errors import DefinitionError
 from eventflow.facts import Fact
 
 
 class Catalogue:
-    """Pipelines by name."""
+    """Pipelines by name. `limits` says what their tasks can ask for."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
         self._pipelines: dict[str, Pipeline[..., Any]] = {}
         self._recorded: set[str] = set()
 
@@ -28,14 +31,23 @@ class Catalogue:
         return self._pipelines[name]
 
     def add(self, pipeline: Pipeline[..., Any]) -> None:
-        """Make a pipeline known, and check it. Raises `DefinitionError` where it is wrong, or where another one has its name."""
+        """Make a pipeline known with those that it runs, and check it.
+
+        Raises `DefinitionError` where it is wrong, where it asks for what the engine's limits never give, or where another has its name.
+        """
         if not isinstance(pipeline, Pipeline):  # pyright: ignore[reportUnnecessaryIsInstance] - not everybody has a type checker
             raise DefinitionError(f"{pipeline!r} is no pipeline: give what @pipeline or Pipeline(...) has made")
         known = self._pipelines.get(pipeline.name)
-        if known is not None and known is not pipeline:
+        if known is pipeline:
+            return
+        if known is not None:
             raise DefinitionError(f"two pipelines are named {pipeline.name!r}: the other one is at {known.where}", pipeline.where)
-        pipeline.definition  # noqa: B018 - traces and checks it
+        bodies = pipeline.definition.bodies
+        self._limits.check(bodies, pipeline.where)
         self._pipelines[pipeline.name] = pipeline
+        for body in bodies.values():
+            if isinstance(body, ChildBody) and body.pipeline is not pipeline:
+                self.add(body.pipeline)
 
     def definition(self, name: str) -> Definition | None:
         """Give what a pipeline is made of, or None where none is known by that name."""

@@ -70,6 +70,7 @@ class Dispatch:
         self._ports.instrument.reached("engine.dispatch.before")
         seq = await self._ports.journal.commit(Unit(self._ports.clock.now(), tuple(happened)))
         self._ports.instrument.reached("engine.dispatch.after")
+        self._intake.on_events([fact for fact in happened if isinstance(fact, facts.EventRecorded)])
         for place, fact in enumerate(happened, seq - len(happened) + 1):
             if isinstance(fact, facts.RunSubmitted):
                 self._intake.submitted(fact, place)

@@ -6,7 +6,7 @@ Its truth is the journal. What it holds in memory is the open runs, and any of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -20,15 +20,18 @@ from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.intake import Intake
+from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened, OpenRuns
 from eventflow.engine.recorded import recorded_run
 from eventflow.engine.results import result_of
 from eventflow.engine.steps import whole
+from eventflow.engine.surroundings import Surroundings
 from eventflow.engine.values import Values
-from eventflow.errors import EngineClosed, NotFound, Refused
+from eventflow.engine.waits import Waiting, Waits
+from eventflow.errors import EngineClosed, InvalidRequest, NotFound, Refused
 from eventflow.facts import Fact, Unit
 from eventflow.ports import Ports
-from eventflow.projections import GraphRow, KeyRow, RunRow
+from eventflow.projections import GraphRow, KeyRow, PipelineRow, RunRow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,12 +41,24 @@ T = TypeVar("T")
 class Engine:
     """Runs pipelines on the given ports. Made by `open_engine`; works inside `async with engine.running()`."""
 
-    def __init__(self, ports: Ports, values: Values, pipelines: Iterable[Pipeline[..., Any]] = ()) -> None:
+    def __init__(
+        self,
+        ports: Ports,
+        values: Values,
+        pipelines: Iterable[Pipeline[..., Any]] = (),
+        *,
+        resources: Mapping[str, float] | None = None,
+    ) -> None:
         self._ports = ports
         self._values = values
-        self._catalogue = Catalogue()
-        self._runs = OpenRuns(ports, values, self._catalogue)
+        limits = Limits(ports.clock, resources or {}, fresh=ports.journal.seq == 0)
+        self._catalogue = Catalogue(limits)
+        self._runs = OpenRuns(ports, values, self._catalogue, limits)
+        self._runs.on_overlap = self._overlap
         self._intake = Intake(ports, self._catalogue, self._runs)
+        self._waits = Waits(ports, values, self._catalogue, self._runs)
+        self._intake.on_events = self._waits.happened
+        self._runs.outside = Surroundings(ports.journal, self._waits, self._intake)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
         for pipeline in pipelines:
@@ -82,9 +97,45 @@ class Engine:
         """Give a handle on a run."""
         return Run(run.run, run.pipeline, self)
 
-    async def cancel(self, run: str) -> None:
-        """Have a run cancelled: durably, once this returns. Nothing happens where it has ended already. Raises `NotFound`."""
-        await self._whole(self._cancel, run)
+    async def cancel(self, run: str, node: str | None = None) -> None:
+        """Have a run, or one node of it, cancelled: durably, once this returns. Nothing happens where it has ended already.
+
+        A run's open children are cancelled with it. Raises `NotFound`, and `InvalidRequest` for a node of a run that isn't under way.
+        """
+        if node is None:
+            await self._whole(self._cancel, run)
+        else:
+            await self._whole(self._cancel_node, run, node)
+
+    async def pause(self, run: str) -> None:
+        """Have a run start nothing more until `unpause`; what runs goes on. Durable when this returns.
+
+        Raises `NotFound`, and `InvalidRequest` for a run that has ended.
+        """
+        await self._whole(self._pause, run, paused=True)
+
+    async def unpause(self, run: str) -> None:
+        """Let a paused run go on. Raises as `pause` does."""
+        await self._whole(self._pause, run, paused=False)
+
+    async def pause_pipeline(self, pipeline: str, reason: str = "asked for") -> None:
+        """Leave a pipeline's runs in the queue until `unpause_pipeline`; those under way go on. Raises `NotFound`."""
+        await self._whole(self._pause_pipeline, pipeline, reason)
+
+    async def unpause_pipeline(self, pipeline: str) -> None:
+        """Admit a pipeline's runs again. Raises `NotFound`."""
+        await self._whole(self._pause_pipeline, pipeline, None)
+
+    def waiting(self) -> list[Waiting]:
+        """Give what runs wait for, the oldest first: answers, events, instants, other runs."""
+        return self._waits.waiting()
+
+    async def answer(self, run: str, node: str, answer: object, by: str | None = None) -> None:
+        """Answer what a node asks, with plain data that fits its form: durably, once this returns.
+
+        Raises `NotFound`, and `InvalidRequest` for an answer that doesn't fit, a second one, or one by somebody who isn't asked.
+        """
+        await self._whole(self._waits.answer, run, node, answer, by)
 
     async def wait(self, run: str) -> RunRow:
         """Wait for a run's end and give its row. Raises `NotFound`, and `EngineClosed` where the engine stops before."""
@@ -120,12 +171,14 @@ class Engine:
                 async with anyio.create_task_group() as tasks:
                     self._tasks = tasks
                     self._runs.begin(tasks)
+                    self._waits.begin(tasks)
                     try:
                         await self._recover()
                         yield
                         await self.close(drain)
                     finally:
                         self._recovered.set()
+                        self._waits.stop()
                         self._runs.stop()
             finally:
                 self._tasks = None
@@ -159,19 +212,72 @@ class Engine:
         self._intake.submitted(submitted, seq)
         return submitted.run
 
-    async def _cancel(self, run: str) -> None:
+    async def _cancel(self, run: str, reason: str | None = None) -> None:
         row = await self.state(run)
         if row.state in states.ENDED_RUN:
             return
+        family = [row, *await self._descendants(run)]
         self._ports.instrument.reached("engine.cancel.before")
-        if not row.cancel_requested and not await self._accepted(facts.CancelRequested(run)):
-            return
+        # One by one: a child may end meanwhile, which is no reason to refuse the others.
+        asked = [one for one in family if one.cancel_requested or await self._accepted(facts.CancelRequested(one.run, reason))]
         self._ports.instrument.reached("engine.cancel.after")
-        if not self._runs.cancel(run):
-            self._runs.withdraw(run)
-            recorded = await recorded_run(self._ports.journal, row)
-            await self._accepted(*recovery.cancelled(run, recorded.nodes, recorded.graph))
+        for one in asked:
+            await self._carry_out(one.run)
+
+    async def _descendants(self, run: str) -> list[RunRow]:
+        children = await self._ports.journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN))
+        return [one for child in children for one in (child, *await self._descendants(child.run))]
+
+    async def _carry_out(self, run: str) -> None:
+        """Cancel a run whose end is durably asked for: by its execution, where it is to be closed, at once otherwise."""
+        if self._runs.cancel(run):
+            return
+        self._runs.withdraw(run)
+        row = await self.state(run)
+        if row.state in states.ENDED_RUN:
+            return
+        plan, _ = await self._plan(row)
+        await self._accepted(*plan.facts)
+        opened = self._runs.find(run)
+        if plan.resumes and opened is not None:
+            opened.cancelled = opened.has_past = True
+            self._runs.queue(opened)
+            self._runs.admit(row.pipeline)
+        else:
             self._runs.forget(run)
+
+    async def _overlap(self, run: str) -> None:
+        await self._whole(self._cancel, run, "overlap")
+
+    async def _cancel_node(self, run: str, node: str) -> None:
+        row = await self.state(run)
+        opened = self._runs.find(run)
+        if opened is None or opened.execution is None:
+            raise InvalidRequest(f"run {ids.short(run)} is {row.state}: a node can be cancelled in a run that is running")
+        await self._accepted(facts.NodeCancelRequested(run, node))
+        self._ports.instrument.reached("engine.cancel_node.after")
+        if not await opened.execution.cancel_node(node):
+            raise NotFound(f"run {ids.short(run)} has no node {node!r} that hasn't ended")
+
+    async def _pause(self, run: str, *, paused: bool) -> None:
+        row = await self.state(run)
+        if row.paused is paused:
+            return
+        happened = facts.RunPaused(run) if paused else facts.RunUnpaused(run)
+        if not await self._accepted(happened):
+            raise InvalidRequest(f"run {ids.short(run)} has {row.state}: only a run that hasn't ended is paused")
+        self._ports.instrument.reached("engine.pause.after")
+        self._runs.pause(run, paused=paused)
+
+    async def _pause_pipeline(self, pipeline: str, reason: str | None) -> None:
+        if self._catalogue.definition(pipeline) is None:
+            raise NotFound(f"there is no pipeline {pipeline!r}")
+        if reason is not None:
+            await self._accepted(facts.PipelinePaused(pipeline, reason))
+            self._runs.pause_pipeline(pipeline)
+        else:
+            await self._accepted(facts.PipelineUnpaused(pipeline))
+            self._runs.unpause_pipeline(pipeline)
 
     async def _accepted(self, *happened: Fact) -> bool:
         """Commit facts about a run, unless it has ended meanwhile."""
@@ -192,26 +298,51 @@ class Engine:
         if happened := [fact for _, plan, _ in plans for fact in plan.facts]:
             await journal.commit(self._unit(*happened))
         instrument.reached("engine.recovery.after")
+        for row in await journal.select(PipelineRow, paused=True):
+            self._runs.pause_pipeline(row.pipeline)
         for row, plan, given in plans:
-            if not row.cancel_requested:
-                self._take_up(row, plan, given)
+            if plan.resumes or not plan.cancelled:
+                await self._take_up(row, plan, given)
+        await self._waits.recover()
+        for row in rows:
+            if row.state == states.SUSPENDED and self._waits.count(row.run) < row.waiting:
+                self._runs.wake(row.run)
         for pipeline in self._catalogue:
             self._runs.admit(pipeline.name)
         self._recovered.set()
 
-    async def _plan(self, row: RunRow) -> tuple[recovery.Plan, bytes]:
+    async def _plan(self, row: RunRow, *, holds: bool | None = None) -> tuple[recovery.Plan, bytes]:
         recorded = await recorded_run(self._ports.journal, row)
         definition = self._catalogue.definition(row.pipeline)
-        return recovery.plan(row, recorded.nodes, recorded.graph, recorded.given, definition), recorded.given
+        by_author = definition is not None and self._catalogue[row.pipeline].settings.on_code_change == "hold"
+        keeps = by_author if holds is None else holds
+        return recovery.plan(row, recorded.nodes, recorded.graph, recorded.given, definition, holds=keeps), recorded.given
 
-    def _take_up(self, row: RunRow, plan: recovery.Plan, given: bytes) -> None:
-        opened = Opened(row.run, row.pipeline, plan.graph, given, recovered=True)
+    async def _take_up(self, row: RunRow, plan: recovery.Plan, given: bytes) -> None:
+        opened = Opened(
+            row.run,
+            row.pipeline,
+            plan.graph,
+            given,
+            priority=row.priority,
+            created_at=row.created_at,
+            seq=row.seq,
+            key=row.concurrency_key,
+            began=row.started_at or 0,
+            ran=row.ran,
+            recovered=True,
+            has_past=row.started_at is not None,
+            paused=row.paused,
+            cancelled=plan.cancelled,
+        )
         if not plan.resumes:
             self._runs.hold(opened)
         elif row.state == states.RUNNING:
             self._runs.resume(opened)
+        elif row.state == states.SUSPENDED and not plan.cancelled:
+            self._runs.suspend(opened)
         else:
-            self._runs.queue(opened, row.priority, row.seq)
+            self._runs.queue(opened)
 
     def _unit(self, *happened: Fact) -> Unit:
         return Unit(self._ports.clock.now(), happened)

@@ -1,55 +1,140 @@
-"""A gate: what a node waits on. It hears each upstream outcome as it comes, and decides as soon as the answer can no longer change."""
+"""A gate: what a node waits on. It hears each upstream outcome as it comes, and decides as soon as the answer can no longer change.
+
+What it decides doesn't depend on the order in which it hears.
+"""
 
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from eventflow import states
+from eventflow.definition.graph import Dependency, Node
+from eventflow.engine.rules import Tally, Verdict, verdict
 from eventflow.facts import Failure, Value
 
 
 class Outcome(NamedTuple):
-    """How a node ended: the state, its name, its result where it succeeded, what went wrong where it failed."""
+    """How a node ended: the state, its name, its result where it succeeded, what went wrong where it failed, who skipped it (`by`).
+
+    A skipped node that `passes` hands its first input on: for those that need it, it is as good as a success.
+    """
 
     state: str
     node: str
     result: Value | None = None
     failure: Failure | None = None
+    by: str | None = None
+    passes: bool = False
+
+    @property
+    def has_value(self) -> bool:
+        """Whether others can take a value of it."""
+        return self.state == states.SUCCEEDED or self.passes
 
 
 class Gate:
-    """Opens once every upstream node has succeeded, and closes for good at the first that did not.
+    """Applies a node's rule to the outcomes of what the node depends on.
 
-    It calls `decided` once, on the loop: with nothing when it opens, with the outcome that closed it otherwise.
+    It calls `decided` once, on the loop, with the verdict and, for one to skip or to fail, with the outcome that it is due to. The branch
+    around the node comes first: where it isn't taken, the node is skipped whatever its rule says; one that passes its input on is so only
+    when that is there.
     """
 
-    __slots__ = ("_decided", "_left")
+    __slots__ = ("_awaited", "_cause", "_decided", "_node", "_skipped_by", "_tally", "_waits")
 
-    def __init__(self, decided: Callable[[Outcome | None], None]) -> None:
-        self._decided: Callable[[Outcome | None], None] | None = decided
-        self._left = 0
+    def __init__(self, node: Node, decided: Callable[[Verdict, Outcome | None], None]) -> None:
+        self._node = node
+        self._decided: Callable[[Verdict, Outcome | None], None] | None = decided
+        self._tally = Tally(0)
+        self._waits = 0
+        self._awaited = False
+        self._skipped_by: Outcome | None = None
+        self._cause: dict[Verdict, Outcome] = {}
 
-    def listen(self, upstream: Iterable[Future[Outcome]]) -> None:
-        """Wait on these outcomes. With none of them the gate opens at once."""
-        waited = tuple(upstream)
-        self._left = len(waited)
-        for outcome in waited:
-            outcome.add_done_callback(self._hear)
-        if not waited:
-            self._decide(None)
+    def listen(self, around: Future[Outcome] | None, upstream: Sequence[tuple[Dependency, Sequence[Future[Outcome]]]]) -> None:
+        """Wait on these outcomes: that of the branch around the node, and those that each dependency names. With none it opens at once."""
+        self._awaited = around is not None
+        self._tally.left = sum(1 for dependency, _ in upstream if dependency.counts)
+        self._waits = len(upstream) - self._tally.left
+        for dependency, outcomes in upstream:
+            self._listen_to(dependency, outcomes)
+        if around is not None:
+            around.add_done_callback(self._hear_branch)
+        elif not upstream or self._node.rule == "always":
+            self._look()
 
-    def _hear(self, future: Future[Outcome]) -> None:
-        outcome = future.result()
-        if outcome.state != states.SUCCEEDED:
-            self._decide(outcome)
+    def _listen_to(self, dependency: Dependency, outcomes: Sequence[Future[Outcome]]) -> None:
+        if len(outcomes) == 1:
+            outcomes[0].add_done_callback(lambda future: self._hear(dependency, future.result()))
             return
-        self._left -= 1
-        if self._left == 0:
-            self._decide(None)
+        heard = False
 
-    def _decide(self, outcome: Outcome | None) -> None:
+        def hear(_: Future[Outcome]) -> None:
+            nonlocal heard
+            first = None if heard else _first(outcomes)
+            if first is not None:
+                heard = True
+                self._hear(dependency, first)
+
+        for outcome in outcomes:
+            outcome.add_done_callback(hear)
+
+    def _hear_branch(self, future: Future[Outcome]) -> None:
+        outcome = future.result()
+        self._awaited = False
+        if outcome.state == states.SKIPPED:
+            self._skipped_by = outcome
+        elif outcome.state != states.SUCCEEDED:
+            self._decide(Verdict.FAIL, outcome)
+            return
+        self._look()
+
+    def _hear(self, dependency: Dependency, outcome: Outcome) -> None:
+        if not dependency.counts:
+            self._waits -= 1
+            self._look()
+            return
+        state = states.SUCCEEDED if outcome.passes else outcome.state
+        if state == states.SKIPPED:
+            self._cause.setdefault(Verdict.SKIP, outcome)
+            if dependency.optional and self._node.rule == "all_success":
+                state = states.SUCCEEDED
+        elif state != states.SUCCEEDED:
+            self._cause.setdefault(Verdict.FAIL, outcome)
+        self._tally.count(state)
+        self._look()
+
+    def _look(self) -> None:
+        if self._awaited:
+            return
+        if self._skipped_by is not None:
+            self._look_behind(self._skipped_by)
+            return
+        answer = verdict(self._node.rule, self._tally)
+        if answer is Verdict.FAIL or (answer is not None and not self._waits):
+            self._decide(answer, self._cause.get(answer))
+
+    def _look_behind(self, branch: Outcome) -> None:
+        """Look whether the node can be skipped now that its branch isn't taken."""
+        if not self._node.passes:
+            self._decide(Verdict.SKIP, branch)
+        elif (answer := verdict("all_success", self._tally)) is not None:
+            self._decide(Verdict.SKIP if answer is Verdict.RUN else answer, self._cause.get(answer, branch))
+
+    def _decide(self, answer: Verdict, cause: Outcome | None) -> None:
         decided, self._decided = self._decided, None
         if decided is not None:
-            decided(outcome)
+            decided(answer, cause)
+
+
+def _first(alternatives: Sequence[Future[Outcome]]) -> Outcome | None:
+    """Give the outcome of the first alternative that isn't skipped, of the last one where all are; None as long as it may change."""
+    for future in alternatives:
+        if not future.done():
+            return None
+        outcome = future.result()
+        if outcome.state != states.SKIPPED or outcome.passes:
+            return outcome
+    return alternatives[-1].result()

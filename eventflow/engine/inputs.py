@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Awaitable
+from typing import Any, Protocol, cast
 
-from eventflow import codec
+from eventflow import codec, context
 from eventflow.definition.annotations import is_tuple, part
 from eventflow.definition.bodies import Body
-from eventflow.definition.graph import Attribute, Binding, DictOf, Item, ListOf, Literal, Node, Output, Parameter, Step
+from eventflow.definition.graph import (
+    Attribute,
+    Binding,
+    DictOf,
+    Ending,
+    Item,
+    ListOf,
+    Literal,
+    Maybe,
+    Node,
+    OneOf,
+    Output,
+    Parameter,
+    Step,
+)
+from eventflow.engine.gate import Outcome
 
 POSITIONAL, NAMED = "*", "**"
 
-Read = Callable[[str], Awaitable[object]]
-"""Gives a fresh copy of a parameter's value or of a node's result, by name."""
+
+class Reader(Protocol):
+    """Where a binding's names mean something: the values of a run, or of one item of a map, each a fresh copy."""
+
+    def parameter(self, name: str) -> Awaitable[object]:
+        """Give the value of a parameter."""
+        ...
+
+    def output(self, node: str) -> Awaitable[object]:
+        """Give what a node handed on."""
+        ...
+
+    def outcome(self, node: str) -> Outcome:
+        """Tell how a node has ended."""
+        ...
+
+    def ended(self, node: str | None) -> context.Ended:
+        """Tell how a node, or the run, has ended."""
+        ...
 
 
-async def arguments(node: Node, body: Body, parameter: Read, output: Read) -> tuple[list[object], dict[str, object]]:
+async def arguments(node: Node, body: Body, reader: Reader) -> tuple[list[object], dict[str, object]]:
     """Give what a node's body is called with: positional and named arguments."""
     named: dict[str, object] = {}
     rest: list[object] = []
     for name, binding in node.inputs.items():
-        value = await resolve(binding, body.inputs.get(name, Any), parameter, output)
+        value = await resolve(binding, body.inputs.get(name, Any), reader)
         if name == POSITIONAL:
             rest = list(cast("list[object]", value))
         elif name == NAMED:
@@ -31,20 +63,52 @@ async def arguments(node: Node, body: Body, parameter: Read, output: Read) -> tu
     return _in_order(body, named, rest) if rest else ([], named)
 
 
-async def resolve(binding: Binding, annotation: object, parameter: Read, output: Read) -> object:
+async def resolve(binding: Binding, annotation: object, reader: Reader) -> object:
     """Give the value of a binding; `annotation` is for literals, which have no other type than that of where they go."""
     match binding:
         case Literal(json=json):
             return codec.decode(json, annotation)
         case Parameter(name=name, steps=steps):
-            return project(await parameter(name), steps)
+            return project(await reader.parameter(name), steps)
         case Output(node=node, steps=steps):
-            return project(await output(node), steps)
+            return project(await reader.output(node), steps)
+        case ListOf() | DictOf():
+            return await _gathered(binding, annotation, reader)
+        case _:
+            return await _chosen(binding, annotation, reader)
+
+
+async def _gathered(binding: ListOf | DictOf, annotation: object, reader: Reader) -> object:
+    if isinstance(binding, DictOf):
+        return {key: await resolve(item, part(annotation, Item(key)), reader) for key, item in binding.items.items()}
+    parts = [await resolve(item, part(annotation, Item(index)), reader) for index, item in enumerate(binding.items)]
+    return tuple(parts) if is_tuple(annotation) else parts
+
+
+async def _chosen(binding: OneOf | Maybe | Ending, annotation: object, reader: Reader) -> object:
+    match binding:
+        case OneOf(items=items, steps=steps):
+            chosen = next(item for item in items if available(item, reader))
+            return project(await resolve(chosen, annotation, reader), steps)
+        case Maybe(item=item):
+            return await resolve(item, annotation, reader) if available(item, reader) else None
+        case Ending(node=node):
+            return reader.ended(node)
+
+
+def available(binding: Binding, reader: Reader) -> bool:
+    """Tell whether a binding has a value, now that all nodes that it reads have ended."""
+    match binding:
+        case Output(node=node):
+            return reader.outcome(node).has_value
         case ListOf(items=items):
-            parts = [await resolve(item, part(annotation, Item(index)), parameter, output) for index, item in enumerate(items)]
-            return tuple(parts) if is_tuple(annotation) else parts
+            return all(available(item, reader) for item in items)
         case DictOf(items=named):
-            return {key: await resolve(item, part(annotation, Item(key)), parameter, output) for key, item in named.items()}
+            return all(available(item, reader) for item in named.values())
+        case OneOf(items=items):
+            return any(available(item, reader) for item in items)
+        case _:
+            return True
 
 
 def project(value: object, steps: tuple[Step, ...]) -> object:

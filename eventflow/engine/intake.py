@@ -2,39 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 
 from eventflow import facts, ids
 from eventflow.definition.pipelines import Call, Pipeline
-from eventflow.engine.admission import check_wishes
+from eventflow.engine.admission import LONGEST_KEY, check_wishes
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.opened import Opened, OpenRuns
-from eventflow.errors import EngineClosed, JournalFull
+from eventflow.errors import EngineClosed, InvalidRequest, JournalFull
 from eventflow.facts import Fact
 from eventflow.ports import Ports
 
 
 class Intake:
-    """Makes submissions, and queues their runs when they are durable."""
+    """Makes submissions, and queues their runs when they are durable. `on_events` is called with events that have just become so."""
 
     def __init__(self, ports: Ports, catalogue: Catalogue, runs: OpenRuns) -> None:
         self._ports = ports
         self._catalogue = catalogue
         self._runs = runs
+        self.on_events: Callable[[Sequence[facts.EventRecorded]], None] = _nobody
 
     def add(self, pipeline: Pipeline[..., Any]) -> None:
         """Make a pipeline known. Raises `DefinitionError`, as `Catalogue.add` does."""
         self._catalogue.add(pipeline)
 
     def submission(
-        self, call: Call[Any], *, key: str | None = None, priority: int = 0, event: str | None = None, trigger: str | None = None
+        self,
+        call: Call[Any],
+        *,
+        key: str | None = None,
+        priority: int = 0,
+        event: str | None = None,
+        trigger: str | None = None,
+        parent: str | None = None,
+        parent_node: str | None = None,
+        rerun_of: str | None = None,
     ) -> facts.RunSubmitted:
         """Give the fact that asks for a run, with a new id; whoever commits it hands it to `submitted` afterwards.
 
         Raises `EngineClosed` where the engine isn't at work, `JournalFull` where the disk is full, `InvalidRequest` for a key or a
-        priority that can't be meant.
+        priority that can't be meant, and for arguments of which the pipeline makes no concurrency key.
         """
         self._check_open()
         check_wishes(key, priority)
@@ -47,21 +58,38 @@ class Intake:
             priority=priority,
             event=event,
             trigger=trigger,
+            parent=parent,
+            parent_node=parent_node,
+            rerun_of=rerun_of,
+            concurrency_key=_concurrency_key(call),
         )
 
     def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:
         """Give the fact that records a pipeline's graph, if it isn't recorded yet: it belongs before the first submission."""
         return self._catalogue.graph_facts(pipeline)
 
-    def submitted(self, submission: facts.RunSubmitted, seq: int) -> None:
-        """Take a committed submission into the queue of its pipeline; `seq` is its place, or any behind it in its unit."""
+    def submitted(self, submission: facts.RunSubmitted, seq: int, *, has_past: bool = False) -> None:
+        """Take a committed submission into the queue of its pipeline; `seq` is its place, or any behind it in its unit.
+
+        A rerun that reuses results `has_past`.
+        """
         definition = self._catalogue.definition(submission.pipeline)
         if definition is None or self._runs.stopping:
             # The engine has begun to stop while this was committed: the next one takes it up.
             return
         self._catalogue.note_recorded(submission.graph)
-        opened = Opened(submission.run, submission.pipeline, definition.graph, bytes(submission.arguments))
-        self._runs.queue(opened, submission.priority, seq)
+        opened = Opened(
+            submission.run,
+            submission.pipeline,
+            definition.graph,
+            bytes(submission.arguments),
+            priority=submission.priority,
+            created_at=self._ports.clock.now(),
+            seq=seq,
+            key=submission.concurrency_key,
+            has_past=has_past,
+        )
+        self._runs.queue(opened)
         self._runs.admit(submission.pipeline)
 
     def new_id(self) -> str:
@@ -73,3 +101,22 @@ class Intake:
             raise EngineClosed("the engine is stopping or has stopped: it takes no new runs")
         if self._ports.journal.full:
             raise JournalFull("no space is left on the journal's disk: nothing new is taken until there is")
+
+
+def _concurrency_key(call: Call[Any]) -> str | None:
+    """Ask a pipeline's function, once: what it says is recorded with the run."""
+    key = call.pipeline.settings.concurrency_key
+    if key is None:
+        return None
+    try:
+        said = key(call.pipeline.parameters.decode(call.arguments))
+    except Exception as error:
+        raise InvalidRequest(f"the concurrency_key of pipeline {call.pipeline.name!r} raised {type(error).__name__}: {error}") from error
+    name = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
+    if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():
+        raise InvalidRequest(f"the concurrency_key of pipeline {call.pipeline.name!r} gave {said!r}: it is a text or a whole number")
+    return name
+
+
+def _nobody(_: Sequence[facts.EventRecorded]) -> None:
+    """Nobody has asked to be told."""

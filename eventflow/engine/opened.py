@@ -1,59 +1,84 @@
-"""The runs of an engine that haven't ended: waiting in their queues, running, or held."""
+"""The runs of an engine that haven't ended: waiting in their queues, running, suspended, or held."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from eventflow import facts
+from eventflow import durations, facts
 from eventflow.definition.graph import Graph
-from eventflow.engine.admission import Admission
+from eventflow.definition.options import PipelineOptions
+from eventflow.engine.admission import Admission, aged
+from eventflow.engine.breaker import trips
 from eventflow.engine.catalogue import Catalogue
+from eventflow.engine.frame import Outside, Wish
+from eventflow.engine.gate import Outcome
+from eventflow.engine.limits import Limits
 from eventflow.engine.recorded import past
-from eventflow.engine.run import RunExecution
+from eventflow.engine.run import Progress, RunExecution
 from eventflow.engine.values import Values
-from eventflow.facts import Unit
-from eventflow.ports import Ports
+from eventflow.errors import Refused
+from eventflow.facts import Fact, Failure, Unit
+from eventflow.ports import Ports, Timer
 
 
 @dataclass(slots=True)
 class Opened:
     """An open run: how to begin it, whether it has been, its execution once it is under way, and what tells its end.
 
-    A `recovered` run was left by an earlier process: it has a past, and may have killed that process.
+    `seq` is the place of the fact that submitted it, `began` when it was last admitted, `ran` how long it had run before (microseconds). A
+    `recovered` run was left by an earlier process: it may have killed that process. One that `has_past` has recorded nodes.
     """
 
     run: str
     pipeline: str
     graph: Graph
     given: bytes
+    priority: int = 0
+    created_at: int = 0
+    seq: int = 0
+    key: str | None = None
+    began: int = 0
+    ran: int = 0
     recovered: bool = False
+    has_past: bool = False
     admitted: bool = False
+    suspended: bool = False
+    woken: bool = False
+    paused: bool = False
     cancelled: bool = False
     execution: RunExecution | None = None
+    patience: Timer | None = None
     ended: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class OpenRuns:
     """Admits open runs, executes them, and stops them when the engine stops.
 
-    It works between `begin`, which lends it the task group that owns all runs, and `stop`.
+    It works between `begin`, which lends it the task group that owns all runs, and `stop`. `on_end` is called with each run that has ended,
+    `on_overlap` with each that another one takes the place of; `outside` is what its runs' nodes turn to.
     """
 
-    def __init__(self, ports: Ports, values: Values, catalogue: Catalogue) -> None:
+    def __init__(self, ports: Ports, values: Values, catalogue: Catalogue, limits: Limits) -> None:
         self._ports = ports
         self._values = values
         self._catalogue = catalogue
+        self._limits = limits
         self._opened: dict[str, Opened] = {}
         self._admission = Admission()
         self._alone = asyncio.Lock()
         self._tasks: TaskGroup | None = None
         self.stopping = False
+        self.on_end: Callable[[str], None] = _nobody
+        self.on_overlap: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self.outside: Outside | None = None
 
     @property
     def working(self) -> bool:
@@ -64,19 +89,49 @@ class OpenRuns:
         """Work from here on."""
         self._tasks = tasks
 
+    def wake(self, run: str) -> None:
+        """Have a suspended run go on: what it waited for has come."""
+        opened = self._opened.get(run)
+        if opened is not None:
+            self._wake(opened)
+
+    def find(self, run: str) -> Opened | None:
+        """Give an open run, or None."""
+        return self._opened.get(run)
+
+    # How runs come in
+
     def hold(self, opened: Opened) -> None:
         """Remember a run that waits for a person."""
         self._opened[opened.run] = opened
 
-    def queue(self, opened: Opened, priority: int, seq: int) -> None:
-        """Put a run into the queue of its pipeline; `seq` is the place of the fact that submitted it. `admit` lets it out."""
+    def suspend(self, opened: Opened) -> None:
+        """Remember a run that waits for the world."""
+        opened.suspended = opened.has_past = True
         self._opened[opened.run] = opened
-        self._admission.queue(opened.pipeline, opened.run, priority, seq)
+
+    def queue(self, opened: Opened) -> None:
+        """Put a run into the queue of its pipeline. `admit` lets it out."""
+        self._opened[opened.run] = opened
+        self._admission.queue(
+            opened.pipeline,
+            opened.run,
+            priority=opened.priority,
+            created_at=opened.created_at,
+            seq=opened.seq,
+            key=opened.key,
+        )
+        options = self._options(opened)
+        if not opened.recovered and not opened.began:
+            self._give_way(opened, options)
+        if not opened.has_past:
+            self._limit_patience(opened, options)
 
     def resume(self, opened: Opened) -> None:
         """Go on with a run that was running when an earlier process ended."""
+        opened.has_past = True
         self._opened[opened.run] = opened
-        self._admission.enter(opened.pipeline)
+        self._admission.enter(opened.pipeline, opened.run, opened.key)
         self._start(opened)
 
     def admit(self, pipeline: str) -> None:
@@ -84,9 +139,23 @@ class OpenRuns:
         if not self.working:
             return
         for run in self._admission.admit(pipeline, self._catalogue[pipeline].settings.max_active_runs):
-            self._ports.journal.enqueue(Unit(self._ports.clock.now(), (facts.RunStarted(run),)))
+            opened = self._opened[run]
+            unit = Unit(self._ports.clock.now(), (facts.RunStarted(run),))
+            self._ports.journal.enqueue(unit)
             self._ports.instrument.reached("engine.run.admitted")
-            self._start(self._opened[run])
+            opened.began = unit.at
+            self._start(opened)
+
+    def pause_pipeline(self, pipeline: str) -> None:
+        """Admit no more of a pipeline's runs."""
+        self._admission.pause(pipeline)
+
+    def unpause_pipeline(self, pipeline: str) -> None:
+        """Admit a pipeline's runs again."""
+        self._admission.unpause(pipeline)
+        self.admit(pipeline)
+
+    # What happens to them
 
     async def ended(self, run: str) -> None:
         """Return once a run has ended, isn't open, or the engine has stopped under it."""
@@ -95,7 +164,7 @@ class OpenRuns:
             await opened.ended.wait()
 
     def cancel(self, run: str) -> bool:
-        """Stop a run that was admitted, and tell whether it was. It is recorded as cancelled by itself."""
+        """Stop a run that is under way, and tell whether it is. It is recorded as cancelled by itself."""
         opened = self._opened.get(run)
         if opened is None or not opened.admitted:
             return False
@@ -112,7 +181,30 @@ class OpenRuns:
         """Note that a run has ended."""
         opened = self._opened.pop(run, None)
         if opened is not None:
+            if opened.patience is not None:
+                opened.patience.cancel()
             opened.ended.set()
+            self.on_end(run)
+
+    def pause(self, run: str, *, paused: bool) -> None:
+        """Have a run start nothing more, or go on."""
+        opened = self._opened.get(run)
+        if opened is None:
+            return
+        opened.paused = paused
+        if opened.execution is not None:
+            if paused:
+                opened.execution.pause()
+            else:
+                opened.execution.unpause()
+
+    def tell(self, run: str, node: str, outcome: Outcome) -> None:
+        """Tell a run the durable end of one of its suspended nodes; a suspended run is woken."""
+        opened = self._opened.get(run)
+        if opened is not None and (opened.execution is None or not opened.execution.tell(node, outcome)):
+            self._wake(opened)
+
+    # The engine's end
 
     async def drain(self, seconds: float) -> None:
         """Start nothing more, ask what runs to save, and wait up to so many seconds for it to end."""
@@ -127,6 +219,8 @@ class OpenRuns:
         """Stop what still runs, and tell everybody who waits."""
         self.stopping = True
         for opened in self._opened.values():
+            if opened.patience is not None:
+                opened.patience.cancel()
             if opened.execution is None:
                 opened.ended.set()
             else:
@@ -142,13 +236,51 @@ class OpenRuns:
                 if timer is not None:
                     timer.cancel()
 
+    # In the queue
+
+    def _options(self, opened: Opened) -> PipelineOptions:
+        return self._catalogue[opened.pipeline].settings
+
+    def _give_way(self, opened: Opened, options: PipelineOptions) -> None:
+        """Have runs cancelled that this one takes the place of, or this one, as the pipeline says."""
+        victims = self._admission.overlapping(opened.pipeline, opened.run, options.max_active_runs, options.on_overlap)
+        for victim in victims:
+            self._admission.withdraw(victim)
+        if self._tasks is not None and self.on_overlap is not None:
+            for victim in victims:
+                self._tasks.start_soon(self.on_overlap, victim)
+
+    def _limit_patience(self, opened: Opened, options: PipelineOptions) -> None:
+        if options.queue_timeout is not None:
+            waited = (self._ports.clock.now() - opened.created_at) / durations.SECOND
+            left = max(0.0, durations.seconds(options.queue_timeout) - waited)
+            opened.patience = self._ports.clock.call_later(left, partial(self._lose_patience, opened))
+
+    def _lose_patience(self, opened: Opened) -> None:
+        if not opened.admitted and self._tasks is not None and not self.stopping:
+            self._admission.withdraw(opened.run)
+            self._tasks.start_soon(self._fail_queued, opened)
+
+    async def _fail_queued(self, opened: Opened) -> None:
+        limit = self._options(opened).queue_timeout
+        failure = Failure("QueueTimeout", f"the run waited in the queue for longer than {limit}")
+        if await self._accepted(facts.RunFailed(opened.run, failure)):
+            await self._judge(opened)
+        self.forget(opened.run)
+
+    # Under way
+
     def _start(self, opened: Opened) -> None:
         opened.admitted = True
+        if opened.patience is not None:
+            opened.patience.cancel()
         if self._tasks is not None:
             self._tasks.start_soon(self._execute, opened)
 
     async def _execute(self, opened: Opened) -> None:
         opened.execution = execution = await self._execution(opened)
+        if opened.paused:
+            execution.pause()
         if opened.cancelled:
             execution.cancel()
         if self.stopping:
@@ -160,13 +292,75 @@ class OpenRuns:
             if self.stopping:
                 opened.ended.set()
         if not self.stopping:
+            await self._after(opened, execution)
+
+    async def _after(self, opened: Opened, execution: RunExecution) -> None:
+        self._admission.leave(opened.run)
+        opened.admitted = False
+        if execution.is_suspended:
+            opened.ran = execution.own_time
+            self.suspend(opened)
+            if opened.woken or opened.cancelled:
+                self._wake(opened)
+        else:
+            await self._judge(opened)
             self.forget(opened.run)
-            self._admission.leave(opened.pipeline)
+        self.admit(opened.pipeline)
+
+    def _wake(self, opened: Opened) -> None:
+        """Have a suspended run go on, through its queue; one that is about to be suspended, once it is."""
+        opened.woken = not opened.suspended
+        if opened.suspended and self.working:
+            opened.suspended = False
+            self._ports.journal.enqueue(Unit(self._ports.clock.now(), (facts.RunWoken(opened.run),)))
+            self._ports.instrument.reached("engine.run.woken")
+            self.queue(opened)
             self.admit(opened.pipeline)
 
     async def _execution(self, opened: Opened) -> RunExecution:
-        definition = self._catalogue[opened.pipeline].definition
-        known = await past(self._ports.journal, opened.run) if opened.recovered else None
-        return RunExecution(
-            opened.run, opened.graph, definition, opened.given, ports=self._ports, values=self._values, alone=self._alone, past=known
+        if self.outside is None:
+            raise AssertionError("runs are executed by an engine, which says what is outside of them")
+        pipeline = self._catalogue[opened.pipeline]
+        timeout = pipeline.settings.timeout
+        progress = Progress(
+            await past(self._ports.journal, opened.run) if opened.has_past else {},
+            opened.began,
+            opened.ran,
+            careful=opened.recovered,
+            ending=Wish.CANCEL if opened.cancelled else None,
         )
+        return RunExecution(
+            opened.run,
+            opened.graph,
+            pipeline.definition,
+            opened.given,
+            progress,
+            ports=self._ports,
+            values=self._values,
+            alone=self._alone,
+            limits=self._limits,
+            outside=self.outside,
+            order=aged(opened.created_at, opened.priority),
+            timeout=None if timeout is None else durations.seconds(timeout),
+        )
+
+    async def _judge(self, opened: Opened) -> None:
+        """Pause a pipeline of which too many runs have failed in a row."""
+        limit = self._options(opened).pause_after
+        if limit is None or self._admission.is_paused(opened.pipeline):
+            return
+        if await trips(self._ports.journal, opened.pipeline, limit):
+            reason = f"its last {limit} runs failed" if limit > 1 else "its last run failed"
+            if await self._accepted(facts.PipelinePaused(opened.pipeline, reason)):
+                self.pause_pipeline(opened.pipeline)
+
+    async def _accepted(self, *happened: Fact) -> bool:
+        try:
+            await self._ports.journal.commit(Unit(self._ports.clock.now(), happened))
+        except Refused:
+            return False
+        return True
+
+
+def _nobody(_: str) -> None:
+    """Nobody has asked to be told."""

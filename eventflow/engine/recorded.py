@@ -11,8 +11,8 @@ from eventflow.definition import graph as graphs
 from eventflow.definition.graph import Graph
 from eventflow.engine.checkpoints import Saved
 from eventflow.engine.failures import lost
+from eventflow.engine.frame import Past
 from eventflow.engine.gate import Outcome
-from eventflow.engine.node import Past
 from eventflow.errors import JournalDamaged
 from eventflow.facts import Fact
 from eventflow.ports import Journal, JournalView
@@ -41,30 +41,46 @@ async def recorded_run(journal: JournalView, run: RunRow) -> RecordedRun:
 async def past(journal: Journal, run: str) -> dict[str, Past]:
     """Give what each node of a run that has begun had come to, those that have ended in that order."""
     nodes = await journal.select(NodeRow, run=run, order="ended_at")
-    failures = Counter(row.node for row in await journal.select(AttemptRow, run=run, state=states.FAILED))
+    failed = [(row.node, row.attempt) for row in await journal.select(AttemptRow, run=run, state=states.FAILED)]
+    since = {row.node: row.fallback or 0 for row in nodes}
+    failures = Counter(node for node, attempt in failed if attempt > since.get(node, 0))
     checkpoints = {row.node: row for row in await journal.select(CheckpointRow, run=run)}
     found = await journal.facts([*_result_seqs(nodes), *(row.seq for row in checkpoints.values())])
     return {row.node: _past(row, failures[row.node], found, checkpoints.get(row.node)) for row in nodes}
 
 
 def _past(row: NodeRow, failures: int, found: dict[int, Fact], checkpoint: CheckpointRow | None) -> Past:
+    fact = None if row.result_seq is None else found.get(row.result_seq)
+    items = fact.items if isinstance(fact, facts.MapExpanded) else None
     if row.state in states.ENDED_NODE:
-        return Past(outcome=_outcome(row, None if row.result_seq is None else found.get(row.result_seq)))
+        return Past(row.state, outcome=_outcome(row, fact), items=items)
     return Past(
+        row.state,
         attempt=row.attempt,
         failures=failures,
         crashes=row.crashes,
-        due=row.due,
+        due=row.due if row.state == states.RETRYING else None,
+        queued_until=row.due if row.state == states.QUEUED else None,
+        fallback=row.fallback is not None,
+        items=items,
         saved=_saved(None if checkpoint is None else found.get(checkpoint.seq)),
     )
 
 
 def _outcome(row: NodeRow, fact: Fact | None) -> Outcome:
-    if isinstance(fact, facts.AttemptSucceeded):
-        return Outcome(row.state, row.node, result=fact.result)
-    if isinstance(fact, facts.AttemptFailed):
-        return Outcome(row.state, row.node, failure=fact.failure)
-    return Outcome(row.state, row.node, failure=lost(row.reason or row.state))
+    match fact:
+        case facts.AttemptFailed() if row.state == states.FAILED:
+            return Outcome(row.state, row.node, failure=fact.failure)
+        case facts.NodeFailed():
+            return Outcome(row.state, row.node, failure=fact.failure)
+        case facts.AttemptSucceeded() | facts.NodeFellBack() | facts.NodeAnswered() | facts.NodeReused():
+            return Outcome(row.state, row.node, result=fact.result)
+        case _ if row.state == states.SKIPPED:
+            return Outcome(row.state, row.node, by=row.reason)
+        case _ if row.state == states.SUCCEEDED:
+            return Outcome(row.state, row.node)
+        case _:
+            return Outcome(row.state, row.node, failure=lost(row.reason or row.state))
 
 
 def _saved(fact: Fact | None) -> Saved:

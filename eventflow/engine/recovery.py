@@ -7,16 +7,16 @@ Planning twice, or after a crash during the recovery itself, gives the same end:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import msgspec
 
 from eventflow import codec, facts, states
 from eventflow.definition import graph as graphs
-from eventflow.definition.bodies import Body
-from eventflow.definition.graph import Binding, Graph, Node, outputs
+from eventflow.definition.bodies import AnyBody, Body
+from eventflow.definition.graph import TASK, Graph, Map, Node, joined, outputs, walk
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.inputs import NAMED, POSITIONAL
 from eventflow.errors import ParameterError
@@ -26,31 +26,63 @@ from eventflow.projections import NodeRow, RunRow
 
 @dataclass(frozen=True)
 class Plan:
-    """What recovery does with one run: the facts to commit first, whether it goes on, and with which graph."""
+    """What recovery does with one run: the facts to commit first, whether it goes on, and with which graph.
+
+    A run that goes on only to be closed is `cancelled`. `reason` says why it doesn't go on, `changed` which nodes take new code.
+    """
 
     facts: tuple[Fact, ...]
     resumes: bool
     graph: Graph
+    cancelled: bool = False
+    reason: str | None = None
+    changed: tuple[str, ...] = ()
 
 
-def plan(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, given: bytes, definition: Definition | None) -> Plan:
-    """Plan the recovery of an open run, whose arguments are `given`. `definition` is today's pipeline, None where it is gone."""
-    if run.cancel_requested:
-        return Plan(cancelled(run.run, nodes, graph), resumes=False, graph=graph)
-    lost = _lost(run.run, nodes, definition)
+def plan(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, given: bytes, definition: Definition | None, *, holds: bool = False) -> Plan:
+    """Plan the recovery of an open run, whose arguments are `given`. `definition` is today's pipeline, None where it is gone.
+
+    With `holds` a run whose unfinished nodes have new code waits for a person.
+    """
     misfit = None if definition is None else _misfit(run, nodes, graph, given, definition)
+    fits = definition is not None and misfit is None
+    if run.cancel_requested:
+        return _closed(run, nodes, graph, fits=fits)
+    lost = _lost(run.run, nodes, definition)
+    if definition is not None and misfit is None and holds and (changed := _changed(nodes, graph, definition)):
+        misfit = f"its pipeline holds runs whose code has changed: {', '.join(changed)}"
     if definition is None or misfit is not None:
         reason = misfit or f"there is no pipeline {run.pipeline!r} in the code any more"
         held = () if run.state == states.HELD else (facts.RunHeld(run.run, reason),)
-        return Plan((*lost, *held), resumes=False, graph=graph)
+        return Plan((*lost, *held), resumes=False, graph=graph, reason=reason)
     released = (facts.RunReleased(run.run),) if run.state == states.HELD else ()
-    renewed, noted = _renewed(run, nodes, graph, definition)
-    return Plan((*lost, *released, *noted), resumes=True, graph=renewed)
+    changed = _changed(nodes, graph, definition)
+    renewed, noted = _renewed(run, graph, changed)
+    return Plan((*lost, *released, *noted), resumes=True, graph=renewed, changed=tuple(changed))
 
 
 def cancelled(run: str, nodes: Sequence[NodeRow], graph: Graph) -> tuple[Fact, ...]:
     """Give the facts by which a run that nothing executes is cancelled."""
-    return (*_cancelled_nodes(run, nodes, graph), facts.RunCancelled(run))
+    return (*_cancelled_nodes(run, nodes, graph.nodes), facts.RunCancelled(run))
+
+
+def path_of(node: str) -> str:
+    """Give the path of a node from its name in a run: `prepare[].load` for `prepare[3].load`."""
+    return re.sub(r"\[[^\]]*\]", "[]", node)
+
+
+def _closed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, *, fits: bool) -> Plan:
+    """Plan the end of a run that is to be cancelled: where it has begun, its closing nodes run first."""
+    ended = {row.node for row in nodes if row.state in states.ENDED_NODE}
+    closing = {node.name for node in graph.nodes if node.role != TASK} - ended
+    if not closing or not fits or run.started_at is None:
+        return Plan(cancelled(run.run, nodes, graph), resumes=False, graph=graph, cancelled=True)
+    main = [node for node in graph.nodes if node.name not in closing]
+    rows = [row for row in nodes if row.node not in closing]
+    released = (facts.RunReleased(run.run),) if run.state == states.HELD else ()
+    woken = (facts.RunWoken(run.run),) if run.state == states.SUSPENDED else ()
+    stopped = (*_cancelled_nodes(run.run, rows, main), *_lost_closing(run.run, nodes, closing))
+    return Plan((*stopped, *released, *woken), resumes=True, graph=graph, cancelled=True)
 
 
 # Attempts that died with the process
@@ -59,17 +91,33 @@ def cancelled(run: str, nodes: Sequence[NodeRow], graph: Graph) -> tuple[Fact, .
 def _lost(run: str, nodes: Sequence[NodeRow], definition: Definition | None) -> list[Fact]:
     found: list[Fact] = []
     for row in nodes:
+        if row.cancel_requested and row.state not in states.ENDED_NODE:
+            found.append(_cancelled_node(run, row))
+            continue
         crashes = row.crashes
-        if row.state == states.RUNNING:
+        if _was_running(row):
             crashes += 1
-            found.append(facts.AttemptLost(run, row.node, row.attempt, row.started_at or 0, states.CRASH, crashes))
+            found.append(_lost_attempt(run, row))
         elif row.state != states.RETRYING or row.reason != states.CRASH:
             continue
-        body = None if definition is None else definition.bodies.get(row.node)
-        verdict = None if body is None else _verdict(body, crashes)
+        body = None if definition is None else definition.bodies.get(path_of(row.node))
+        verdict = _verdict(body, crashes) if isinstance(body, Body) else None
         if verdict is not None:
             found.append(facts.NodeFailed(run, row.node, verdict))
     return found
+
+
+def _was_running(row: NodeRow) -> bool:
+    # A running map has no attempt: it goes on with its items.
+    return row.state == states.RUNNING and row.attempt > 0
+
+
+def _lost_attempt(run: str, row: NodeRow) -> facts.AttemptLost:
+    return facts.AttemptLost(run, row.node, row.attempt, row.started_at or 0, states.CRASH, row.crashes + 1)
+
+
+def _lost_closing(run: str, nodes: Sequence[NodeRow], closing: set[str]) -> list[Fact]:
+    return [_lost_attempt(run, row) for row in nodes if row.node in closing and _was_running(row)]
 
 
 def _verdict(body: Body, crashes: int) -> str | None:
@@ -79,41 +127,34 @@ def _verdict(body: Body, crashes: int) -> str | None:
     return states.POISONED if crashes >= body.options.max_crashes else None
 
 
-def _cancelled_nodes(run: str, nodes: Sequence[NodeRow], graph: Graph) -> list[Fact]:
-    rows = {row.node: row for row in nodes}
-    found: list[Fact] = []
-    for node in graph.nodes:
-        row = rows.get(node.name)
-        if row is None:
-            found.append(facts.NodeCancelled(run, node.name))
-        elif row.state == states.RUNNING:
-            found.append(facts.AttemptCancelled(run, node.name, row.attempt, row.started_at or 0, states.CRASH))
-        elif row.state == states.RETRYING:
-            found.append(facts.NodeCancelled(run, node.name, row.attempt))
-    return found
+def _cancelled_nodes(run: str, rows: Sequence[NodeRow], nodes: Sequence[Node]) -> list[Fact]:
+    known = {row.node for row in rows}
+    begun = [_cancelled_node(run, row) for row in rows if row.state not in states.ENDED_NODE]
+    return [*begun, *(facts.NodeCancelled(run, node.name) for node in nodes if node.name not in known)]
+
+
+def _cancelled_node(run: str, row: NodeRow) -> Fact:
+    if _was_running(row):
+        return facts.AttemptCancelled(run, row.node, row.attempt, row.started_at or 0, states.CRASH)
+    return facts.NodeCancelled(run, row.node, row.attempt, begun=not row.attempt)
 
 
 # Code that has changed
 
 
 def _misfit(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, given: bytes, definition: Definition) -> str | None:
-    wanted = [*([] if graph.result is None else [graph.result])]
-    for node in _unended(nodes, graph):
-        body = definition.bodies.get(node.name)
+    for scope, path, node in _unended(nodes, graph):
+        body = definition.bodies.get(path)
         if body is None:
-            return f"node {node.name!r}, which hasn't ended, is no longer in pipeline {run.pipeline!r}"
+            return f"node {path!r}, which hasn't ended, is no longer in pipeline {run.pipeline!r}"
         refusal = _refusal(node, body)
         if refusal is not None:
-            return f"what the run hands to node {node.name!r} no longer fits its task: {refusal}"
-        wanted += node.inputs.values()
-    return _unreadable(run, given, wanted, definition)
-
-
-def _unreadable(run: RunRow, given: bytes, wanted: Sequence[Binding], definition: Definition) -> str | None:
-    """Tell which value can't be read any more, because nothing says of what type it is."""
-    for name in chain.from_iterable(map(outputs, wanted)):
+            return f"what the run hands to node {path!r} no longer fits its task: {refusal}"
+        if (gone := _gone(scope, node, definition)) is not None:
+            return _still_needed(run, gone)
+    for name in () if graph.result is None else outputs(graph.result):
         if name not in definition.bodies:
-            return f"the result of node {name!r} is still needed, but the node is no longer in pipeline {run.pipeline!r}"
+            return _still_needed(run, name)
     try:
         definition.parameters.decode(given)
     except ParameterError as error:
@@ -121,7 +162,19 @@ def _unreadable(run: RunRow, given: bytes, wanted: Sequence[Binding], definition
     return None
 
 
-def _refusal(node: Node, body: Body) -> str | None:
+def _still_needed(run: RunRow, name: str) -> str:
+    return f"the result of node {name!r} is still needed, but the node is no longer in pipeline {run.pipeline!r}"
+
+
+def _gone(scope: str, node: Node, definition: Definition) -> str | None:
+    """Name a node whose value can't be read any more, because nothing says of what type it is."""
+    needed = (joined(scope, name) for binding in node.inputs.values() for name in outputs(binding))
+    return next((name for name in needed if name not in definition.bodies), None)
+
+
+def _refusal(node: Node, body: AnyBody) -> str | None:
+    if not isinstance(body, Body) or node.does is not None:
+        return None if isinstance(body, Body) is (node.does is None) else "it is no longer the same kind of node"
     collected = {POSITIONAL, NAMED} & set(node.inputs)
     if not collected <= set(body.inputs):
         return f"it no longer takes {' and '.join(sorted(collected - set(body.inputs)))}"
@@ -133,21 +186,46 @@ def _refusal(node: Node, body: Body) -> str | None:
     return None
 
 
-def _renewed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, definition: Definition) -> tuple[Graph, tuple[Fact, ...]]:
-    today = {node.name: node for node in definition.graph.nodes}
-    changed = {
-        node.name: msgspec.structs.replace(node, task=today[node.name].task, fingerprint=today[node.name].fingerprint)
-        for node in _unended(nodes, graph)
-        if today[node.name].fingerprint != node.fingerprint
-    }
+def _changed(nodes: Sequence[NodeRow], graph: Graph, definition: Definition) -> dict[str, Node]:
+    """Give today's form of the unended nodes whose code has changed, by path."""
+    today = dict(walk(definition.graph.nodes))
+    unended = {path: node for _, path, node in _unended(nodes, graph)}
+    return {path: today[path] for path, node in unended.items() if path in today and today[path].fingerprint != node.fingerprint}
+
+
+def _renewed(run: RunRow, graph: Graph, changed: Mapping[str, Node]) -> tuple[Graph, tuple[Fact, ...]]:
     if not changed:
         return graph, ()
-    renewed = msgspec.structs.replace(graph, nodes=tuple(changed.get(node.name, node) for node in graph.nodes))
+    renewed = msgspec.structs.replace(graph, nodes=_with_changes(graph.nodes, "", changed))
     raw = graphs.encode(renewed)
     version = codec.digest(raw)
     return renewed, (facts.GraphRecorded(version, msgspec.Raw(raw)), facts.CodeChanged(run.run, version, tuple(changed)))
 
 
-def _unended(nodes: Sequence[NodeRow], graph: Graph) -> list[Node]:
+def _with_changes(nodes: Sequence[Node], scope: str, changed: Mapping[str, Node]) -> tuple[Node, ...]:
+    return tuple(_with_change(node, joined(scope, node.name), changed) for node in nodes)
+
+
+def _with_change(node: Node, path: str, changed: Mapping[str, Node]) -> Node:
+    if path in changed:
+        node = msgspec.structs.replace(node, task=changed[path].task, fingerprint=changed[path].fingerprint)
+    if not isinstance(node.does, Map):
+        return node
+    inner = msgspec.structs.replace(node.does, nodes=_with_changes(node.does.nodes, f"{path}[]", changed))
+    return msgspec.structs.replace(node, does=inner)
+
+
+def _unended(nodes: Sequence[NodeRow], graph: Graph) -> Iterator[tuple[str, str, Node]]:
+    """Give the nodes that may still begin, with their scope's path and their own: those inside a map as long as it hasn't ended."""
     ended = {row.node for row in nodes if row.state in states.ENDED_NODE}
-    return [node for node in graph.nodes if node.name not in ended]
+    for node in graph.nodes:
+        if node.name not in ended:
+            yield "", node.name, node
+            if isinstance(node.does, Map):
+                inside = walk(node.does.nodes, f"{node.name}[]")
+                yield from ((_scope_of(path), path, inner) for path, inner in inside)
+
+
+def _scope_of(path: str) -> str:
+    """Give the path of the item that a node is in: names of nodes there are relative to it."""
+    return path[: path.rindex("[]") + 2]

@@ -1,37 +1,60 @@
 """One run in memory: its nodes' outcomes as futures, a gate before each, and a coroutine for each node whose gate has opened.
 
-Until its gate opens, a node costs a future and a gate. What a node's dependents hear is durable already.
+Until its gate opens, a node costs a future and a gate. What a node's dependents hear is durable already. Two groups own the coroutines: a
+cancel or the run's timeout stops the one, while closing nodes (teardowns, `finally_`, hooks) go on in the other. A run in which everything
+waits for the world ends here as well, suspended: it is executed anew when something has come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
 
 from eventflow import facts, states
-from eventflow.definition.bodies import Body
-from eventflow.definition.graph import Graph, upstream
-from eventflow.definition.options import TaskOptions
+from eventflow.context import Ended
+from eventflow.definition.graph import HOOK, TASK, Graph, dependencies
 from eventflow.definition.pipelines import Definition
+from eventflow.durations import SECOND
 from eventflow.engine.failures import failure
+from eventflow.engine.frame import Frame, Outside, Past, Spawned, Wish
 from eventflow.engine.gate import Gate, Outcome
-from eventflow.engine.inputs import resolve
-from eventflow.engine.node import Frame, NodeExecution, Past, Wish
+from eventflow.engine.inputs import available, resolve
+from eventflow.engine.kinds import execution
+from eventflow.engine.limits import Limits
+from eventflow.engine.node import NodeExecution
+from eventflow.engine.rules import Verdict
+from eventflow.engine.scope import Scope
 from eventflow.engine.values import Values
 from eventflow.errors import Refused
 from eventflow.facts import Fact, Failure, Value
 from eventflow.ports import Ports, Timer
 
 
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run had come: what was recorded of its nodes, when it was last admitted, and for how long it had run before.
+
+    Instants and spans are microseconds. A `careful` run was left by a process that may have died of it. `ending` is why it is to end.
+    """
+
+    nodes: Mapping[str, Past]
+    began: int
+    ran: int = 0
+    careful: bool = False
+    ending: Wish | None = None
+
+
 class RunExecution:
     """Executes one run of a pipeline whose arguments are `given` (canonical JSON).
 
-    `graph` is the run's own; `definition` is what the code says today, and lends the bodies and annotations. `past` is given for a run
-    that is taken up again. `alone` is the engine's: it keeps nodes on their last chance apart.
+    `graph` is the run's own; `definition` is what the code says today, and lends the bodies and annotations. `timeout` (seconds) bounds the
+    run's own time. `alone`, `limits` and `outside` are the engine's: the first keeps nodes on their last chance apart, `order` is the
+    run's place among those that wait for the second.
     """
 
     def __init__(
@@ -40,64 +63,103 @@ class RunExecution:
         graph: Graph,
         definition: Definition,
         given: bytes,
+        progress: Progress,
         *,
         ports: Ports,
         values: Values,
         alone: asyncio.Lock,
-        past: Mapping[str, Past] | None = None,
+        limits: Limits,
+        outside: Outside,
+        order: int = 0,
+        timeout: float | None = None,
     ) -> None:
         self.run = run
+        self.is_suspended = False
         self._graph = graph
         self._definition = definition
         self._given = given
+        self._progress = progress
+        self._timeout = timeout
         self._frame = Frame(
             run,
             graph.pipeline,
             ports,
             values,
-            careful=past is not None,
-            parameter=self._parameter,
-            output=self._output,
-            start=self._start_soon,
+            definition.bodies,
+            progress.nodes,
+            careful=progress.careful,
             alone=alone,
+            limits=limits,
+            outside=outside,
+            owner=self,
+            order=order,
+            ending=progress.ending,
         )
-        known = past or {}
-        self._nodes = {
-            node.name: NodeExecution(self._frame, node, definition.bodies.get(node.name, _GONE), known.get(node.name, _NEW))
-            for node in graph.nodes
-        }
-        self._left = len(self._nodes)
-        self._failed = next((node.outcome for node in known.values() if node.outcome and node.outcome.state == states.FAILED), None)
+        self._nodes: dict[str, NodeExecution] = {}
+        self._scope = Scope(graph.nodes, self._parameter, self._hear_over, self.ended)
+        self._main = sum(node.role == TASK for node in graph.nodes)
+        self._failed: Outcome | None = None
+        self._busy = self._waiting = 0
         self._timers: set[Timer] = set()
-        self._over = asyncio.Event()
-        self._quiet = asyncio.Event()
+        self._held_back: list[NodeExecution] | None = None
+        self._stopped, self._over, self._quiet = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: TaskGroup | None = None
+        self._closing: TaskGroup | None = None
 
     async def execute(self) -> None:
         """Bring the run to its end and record that. Asked to shut down, leave it open, for the next process to take up."""
         try:
-            async with anyio.create_task_group() as tasks:
-                self._tasks = tasks
-                if self._frame.wish is None:
+            async with anyio.create_task_group() as self._closing:
+                async with anyio.create_task_group() as self._tasks:
                     self._begin()
+                    await self._stopped.wait()
+                self._tasks = None
+                if self._frame.ending is not None:
+                    await self._cancel_rest()
+                if not self._frame.shutdown and not self.is_suspended:
                     await self._over.wait()
         finally:
-            self._tasks = None
+            self._tasks = self._closing = None
             for timer in self._timers:
                 timer.cancel()
         with anyio.CancelScope(shield=True):
             await self._conclude()
 
     def cancel(self) -> None:
-        """Stop everything, and end the run as cancelled."""
-        self._stop(Wish.CANCEL)
+        """Stop everything but what closes the run, and end it as cancelled."""
+        self._end_early(Wish.CANCEL)
+
+    async def cancel_node(self, name: str) -> bool:
+        """End one node, and tell whether there is one of that name that hasn't ended."""
+        node = self._nodes.get(name)
+        if node is None or node.outcome.done():
+            return False
+        await node.cancel()
+        return True
+
+    def pause(self) -> None:
+        """Start nothing more, until `unpause`; what runs goes on."""
+        if self._held_back is None:
+            self._held_back = []
+
+    def unpause(self) -> None:
+        """Start what was held back."""
+        held_back, self._held_back = self._held_back, None
+        for node in held_back or ():
+            self._start(node)
+
+    def tell(self, name: str, outcome: Outcome) -> bool:
+        """Tell the durable end of a suspended node. Gives whether anybody listens: a run that has been suspended does no more."""
+        node = self._nodes.get(name)
+        if self.is_suspended or node is None:
+            return False
+        node.tell(outcome)
+        return True
 
     def drain(self) -> None:
         """Start nothing more and ask what runs to save and stop."""
-        self._frame.wish = self._frame.wish or Wish.SHUTDOWN
-        for node in self._nodes.values():
-            if node.stop is not None:
-                node.stop.asked = True
+        self._frame.shutdown = True
+        self._ask_to_stop(closing=True)
         self._note_quiet()
 
     async def drained(self) -> None:
@@ -106,36 +168,98 @@ class RunExecution:
 
     def shut(self) -> None:
         """Stop what still runs: those attempts are lost to the shutdown, and count against nothing."""
-        self._stop(Wish.SHUTDOWN)
+        self.drain()
+        self._stopped.set()
+        self._over.set()
+        for group in (self._tasks, self._closing):
+            if group is not None:
+                group.cancel_scope.cancel()
+
+    # What nodes ask for
+
+    def spawn(self, function: Spawned, *, closing: bool = False) -> None:
+        group = self._closing if closing else self._tasks
+        if group is not None:
+            self._busy += 1
+            group.start_soon(self._watched, function)
+
+    def open(self, scope: Scope) -> None:
+        fresh = [execution(self._frame, scope, node) for node in scope.graph]
+        for node in fresh:
+            self._nodes[node.name] = node
+            scope.add(node)
+        for node in fresh:
+            if node.outcome.done():
+                continue
+            if node.suspended:
+                self._note_suspended(node)
+            elif node.has_row:
+                self._start_in_time(node)
+            else:
+                self._listen(scope, node)
+
+    def ended(self, node: str | None) -> Ended:
+        frame = self._frame
+        if node is None:
+            outcome, state = self._failed, self._state()
+        else:
+            outcome = self._nodes[node].outcome.result()
+            state = outcome.state
+        told = None if outcome is None or outcome.failure is None else str(outcome.failure)
+        return Ended(frame.pipeline, frame.run, node, state, told)
 
     # Nodes
 
     def _begin(self) -> None:
-        for node in self._nodes.values():
-            node.outcome.add_done_callback(self._hear)
-            if node.outcome.done():
-                continue
-            if node.attempt:
-                self._start_in_time(node)
-            else:
-                self._gate(node).listen([self._nodes[name].outcome for name in upstream(node.node)])
+        if self._frame.shutdown:
+            self._stopped.set()
+            return
+        self._failed = self._first_failure()
+        self.open(self._scope)
+        for member in self._scope.members.values():
+            member.outcome.add_done_callback(partial(self._hear, member.node.role))
+        if self._timeout is not None:
+            left = self._timeout - (self.own_time / SECOND)
+            self._timers.add(self._frame.ports.clock.call_later(max(left, 0.0), partial(self._end_early, Wish.TIMEOUT)))
+        if self._frame.ending is not None or not self._main:
+            self._stopped.set()
 
-    def _gate(self, node: NodeExecution) -> Gate:
-        def decided(cause: Outcome | None) -> None:
-            if cause is None:
-                self._start(node)
-            elif self._frame.wish is None and self._tasks is not None:
-                # A task of the run, so that a journal that fails here ends the run too.
-                self._tasks.start_soon(node.fail_upstream, cause)
+    def _listen(self, scope: Scope, node: NodeExecution) -> None:
+        members = scope.members
+        upstream = [(one, [members[name].outcome for name in one.nodes]) for one in dependencies(node.node)]
+        around = None if node.node.within is None else members[node.node.within].outcome
+        Gate(node.node, partial(self._decided, node)).listen(around, upstream)
 
-        return Gate(decided)
+    def _decided(self, node: NodeExecution, verdict: Verdict, cause: Outcome | None) -> None:
+        if node.wish is not None or node.outcome.done():
+            return
+        if verdict is Verdict.RUN and self._is_called_for(node):
+            self._start(node)
+        elif verdict is Verdict.ASK:
+            self.spawn(partial(self._ask, node), closing=node.is_closing)
+        elif verdict is Verdict.FAIL:
+            self.spawn(partial(node.fail_upstream, cause), closing=node.is_closing)
+        else:
+            self.spawn(partial(node.skip, cause), closing=node.is_closing)
+
+    def _is_called_for(self, node: NodeExecution) -> bool:
+        """Tell whether a hook's time has come; other nodes' has."""
+        if node.node.role != HOOK:
+            return True
+        state = self._state() if node.node.of is None else node.reader.outcome(node.node.of).state
+        return state == _HOOKED[node.node.on or ""]
 
     def _start(self, node: NodeExecution) -> None:
-        if self._frame.wish is None and self._tasks is not None:
-            self._tasks.start_soon(self._run_node, node)
+        if node.wish is not None or node.outcome.done():
+            return
+        if self._held_back is not None and not node.is_closing:
+            self._held_back.append(node)
+        else:
+            self.spawn(partial(self._run_node, node), closing=node.is_closing)
 
     def _start_in_time(self, node: NodeExecution) -> None:
-        wait = node.wait
+        clock = self._frame.ports.clock
+        wait = 0.0 if node.due is None else (node.due - clock.now()) / SECOND
         if wait <= 0:
             self._start(node)
             return
@@ -144,96 +268,156 @@ class RunExecution:
             self._timers.discard(timer)
             self._start(node)
 
-        timer = self._frame.ports.clock.call_later(wait, due)
+        timer = clock.call_later(wait, due)
         self._timers.add(timer)
 
     async def _run_node(self, node: NodeExecution) -> None:
         try:
-            await node.run()
+            await node.begin()
         finally:
             self._note_quiet()
-        if not node.outcome.done():
+        if node.suspended:
+            self._note_suspended(node)
+        elif node.due is not None and not node.outcome.done():
             self._start_in_time(node)
 
-    def _hear(self, future: asyncio.Future[Outcome]) -> None:
+    async def _ask(self, node: NodeExecution) -> None:
+        """Ask a predicate. That it said yes is durable before the node begins."""
+        if await node.asked():
+            self._start(node)
+
+    async def _watched(self, function: Spawned) -> None:
+        try:
+            await function()
+        finally:
+            self._busy -= 1
+            self._look_soon()
+
+    # Endings
+
+    def _first_failure(self) -> Outcome | None:
+        """Give the first failure that was recorded before."""
+        names = {node.name for node in self._graph.nodes if node.role != HOOK}
+        outcomes = (past.outcome for name, past in self._progress.nodes.items() if name in names and past.outcome is not None)
+        return next((outcome for outcome in outcomes if self._is_failure(outcome)), None)
+
+    def _is_failure(self, outcome: Outcome) -> bool:
+        return outcome.state == states.FAILED or (outcome.state == states.CANCELLED and self._frame.ending is None)
+
+    def _hear(self, role: str, future: asyncio.Future[Outcome]) -> None:
         outcome = future.result()
-        if outcome.state == states.FAILED and self._failed is None:
+        if self._failed is None and role != HOOK and self._is_failure(outcome):
             self._failed = outcome
-        self._left -= 1
-        if self._left == 0:
-            self._over.set()
+        if role == TASK:
+            self._main -= 1
+            if self._main == 0:
+                self._stopped.set()
 
-    def _note_quiet(self) -> None:
-        if self._frame.wish is not None and self._frame.active == 0:
-            self._quiet.set()
-
-    def _stop(self, wish: Wish) -> None:
-        if self._frame.wish is not Wish.CANCEL:
-            self._frame.wish = wish
-        self.drain()
+    def _hear_over(self) -> None:
         self._over.set()
+
+    def _state(self) -> str:
+        if self._frame.ending is Wish.CANCEL:
+            return states.CANCELLED
+        return states.FAILED if self._failed is not None or self._frame.ending is not None else states.SUCCEEDED
+
+    def _end_early(self, wish: Wish) -> None:
+        if self._frame.ending is None or wish is Wish.CANCEL:
+            self._frame.ending = wish
+        self._ask_to_stop(closing=False)
+        self._stopped.set()
         if self._tasks is not None:
             self._tasks.cancel_scope.cancel()
 
-    def _start_soon(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        if self._tasks is not None:
-            self._tasks.start_soon(function)
+    def _ask_to_stop(self, *, closing: bool) -> None:
+        for node in self._frame.attempting:
+            if node.stop is not None and (closing or not node.is_closing):
+                node.stop.asked = True
+
+    def _note_quiet(self) -> None:
+        if self._frame.shutdown and not self._frame.attempting:
+            self._quiet.set()
+
+    def _note_suspended(self, node: NodeExecution) -> None:
+        self._waiting += 1
+        node.outcome.add_done_callback(self._hear_answered)
+        self._look_soon()
+
+    def _hear_answered(self, _: asyncio.Future[Outcome]) -> None:
+        self._waiting -= 1
+
+    def _look_soon(self) -> None:
+        # Behind the callbacks of what has just been told, which may start more.
+        if self._waiting and not self._busy:
+            asyncio.get_running_loop().call_soon(self._look)
+
+    def _look(self) -> None:
+        """Look whether everything waits for the world."""
+        is_idle = self._waiting and not self._busy and len(self._timers) == (self._timeout is not None)
+        if is_idle and not self._stopped.is_set() and not self._frame.shutdown:
+            self.is_suspended = True
+            self._stopped.set()
+
+    async def _cancel_rest(self) -> None:
+        rest = [node for node in self._nodes.values() if not node.outcome.done() and not node.is_closing]
+        with anyio.CancelScope(shield=True):
+            if happened := [fact for node in rest for fact in node.cancelled()]:
+                await self._frame.commit(*happened)
+        for node in rest:
+            node.tell(Outcome(states.CANCELLED, node.name))
+
+    @property
+    def own_time(self) -> int:
+        """For how long the run has run, in microseconds, without what it spent suspended."""
+        return self._progress.ran + max(0, self._frame.ports.clock.now() - self._progress.began)
+
+    async def _conclude(self) -> None:
+        frame = self._frame
+        if self.is_suspended:
+            await frame.commit(facts.RunSuspended(self.run, self._waiting, self.own_time))
+            frame.ports.instrument.reached("engine.run.suspended")
+            return
+        if not self._is_over():
+            return
+        if frame.ending is Wish.CANCEL or not await self._record_end():
+            await frame.commit(*self._cancelled_late(), facts.RunCancelled(self.run))
+        frame.ports.instrument.reached("engine.run.ended")
+
+    def _is_over(self) -> bool:
+        return bool(self._scope.members) and all(member.outcome.done() for member in self._scope.members.values())
+
+    async def _record_end(self) -> bool:
+        ending = await self._end()
+        try:
+            await self._frame.commit(ending)
+        except Refused:
+            # A cancel has become durable in the meantime, and stands.
+            return False
+        return True
+
+    def _cancelled_late(self) -> list[Fact]:
+        return [fact for node in self._nodes.values() if not node.outcome.done() for fact in node.cancelled()]
+
+    async def _end(self) -> facts.RunSucceeded | facts.RunFailed:
+        if self._frame.ending is Wish.TIMEOUT:
+            return facts.RunFailed(self.run, Failure("TimeoutError", f"the run took longer than its {self._timeout:g} s"))
+        if self._failed is not None:
+            return facts.RunFailed(self.run, self._failed.failure or Failure(self._failed.state, ""), self._failed.node)
+        try:
+            return facts.RunSucceeded(self.run, await self._result())
+        except BaseException as error:  # noqa: BLE001 - the result is made of user values: one may raise, be damaged, or be refused
+            return facts.RunFailed(self.run, failure(error))
 
     # Values
 
     async def _parameter(self, name: str) -> object:
         return self._definition.parameters.value(self._given, name)
 
-    async def _output(self, name: str) -> object:
-        node = self._nodes[name]
-        return await self._frame.values.open(_result(node), self._definition.bodies[name].result)
-
-    # Its end
-
-    async def _conclude(self) -> None:
-        if self._frame.wish is Wish.SHUTDOWN and self._left:
-            return
-        if self._frame.wish is Wish.CANCEL or not await self._end():
-            await self._frame.ports.journal.commit(self._frame.unit(*self._cancelled(), facts.RunCancelled(self.run)))
-        self._frame.ports.instrument.reached("engine.run.ended")
-
-    async def _end(self) -> bool:
-        ending = await self._ending()
-        try:
-            await self._frame.ports.journal.commit(self._frame.unit(ending))
-        except Refused:
-            # A cancel has become durable in the meantime, and stands.
-            return False
-        return True
-
-    async def _ending(self) -> facts.RunSucceeded | facts.RunFailed:
-        if self._failed is not None:
-            return facts.RunFailed(self.run, self._failed.failure or Failure("failed", ""), self._failed.node)
-        try:
-            return facts.RunSucceeded(self.run, await self._result())
-        except BaseException as error:  # noqa: BLE001 - the result is made of user values: one may raise, be damaged, or be refused
-            return facts.RunFailed(self.run, failure(error))
-
     async def _result(self) -> Value:
-        values, binding = self._frame.values, self._graph.result
-        result = None if binding is None else await resolve(binding, self._definition.result, self._parameter, self._output)
-        return await values.keep(values.snapshot(result, self._definition.result))
-
-    def _cancelled(self) -> list[Fact]:
-        unended = [node for node in self._nodes.values() if not node.outcome.done()]
-        return [facts.NodeCancelled(self.run, node.node.name, node.attempt) for node in unended]
+        values, binding, wanted = self._frame.values, self._graph.result, self._definition.result
+        is_there = binding is not None and available(binding, self._scope)
+        result = await resolve(binding, wanted, self._scope) if binding is not None and is_there else None
+        return await values.keep(values.snapshot(result, wanted if is_there else None))
 
 
-def _result(node: NodeExecution) -> Value:
-    result = node.outcome.result().result
-    if result is None:
-        raise AssertionError(f"{node.node.name} is read before it has succeeded")
-    return result
-
-
-def _vanished() -> None:
-    """Stands for the body of a node that has ended and is no longer in the code: it is never called."""
-
-
-_NEW = Past()
-_GONE = Body(_vanished, TaskOptions(), {}, object)
+_HOOKED = {"success": states.SUCCEEDED, "failure": states.FAILED, "cancel": states.CANCELLED}

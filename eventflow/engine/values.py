@@ -44,6 +44,10 @@ class Values:
                 raise
             return Snapshot(self._sign(_pickled(value, refusal)), "pickle")
 
+    def data(self, value: object) -> Snapshot:
+        """Give a value of our own making as bytes."""
+        return Snapshot(codec.canonical(value), "json")
+
     async def keep(self, snapshot: Snapshot) -> Value:
         """Make a snapshot durable, so far as it isn't to be a part of its fact, and give what stands for it there."""
         if snapshot.codec == "json" and len(snapshot.data) <= INLINE:

@@ -46,6 +46,9 @@ class LoopSlot:
     async def ended(self) -> None:
         return None
 
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        callback()
+
 
 class ThreadSlot:
     """One of the threads. A thread can't be stopped: when its body is given up, the slot stays taken until it has returned."""
@@ -79,6 +82,12 @@ class ThreadSlot:
     async def ended(self) -> None:
         if self._call is not None:
             await self._call.ended()
+
+    def when_ended(self, callback: Callable[[], None]) -> None:
+        if self._call is not None and self._call.running:
+            self._call.when_ended(callback)
+        else:
+            callback()
 
 
 _LOOP = LoopSlot()

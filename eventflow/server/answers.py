@@ -35,6 +35,13 @@ class Health(Answer, frozen=True):
     sensors: list[SensorEntry]
 
 
+class Pause(Answer, frozen=True):
+    """Since when a pipeline's runs stay in the queue, and why."""
+
+    since: int
+    reason: str
+
+
 class PipelineEntry(Answer, frozen=True):
     """A pipeline in a listing; `where` is the `file:line` of its definition, `version` the digest of its graph."""
 
@@ -44,6 +51,7 @@ class PipelineEntry(Answer, frozen=True):
     max_active_runs: int | None
     where: str
     version: str
+    paused: Pause | None = None
 
 
 class PipelineDetail(Answer, frozen=True):
@@ -61,8 +69,52 @@ class ShownValue(Answer, frozen=True):
     artifact: str | None
 
 
+class WaitEntry(Answer, frozen=True):
+    """A node that waits for an `event`, an `answer`, a `time` or a `child` run, since when, and until when, if it ends by itself."""
+
+    node: str
+    kind: str
+    since: int
+    due: int | None
+
+
+class AskedFor(Answer, frozen=True):
+    """The event that a node waits for: its source, and what else is asked of it."""
+
+    source: str
+    type: str | None
+    subject: str | None
+    match: dict[str, msgspec.Raw]
+
+
+class WaitingEntry(Answer, frozen=True):
+    """An open wait. Of an answer: the `question`, its `form` (JSON Schema), who may give it (nobody named: anybody), what they are `shown`.
+
+    Of an event: which; of a child: the run. With `has_default` it ends well by itself at `due`.
+    """
+
+    run: str
+    pipeline: str
+    node: str
+    kind: str
+    since: int
+    due: int | None
+    question: str | None
+    form: msgspec.Raw | None
+    who: list[str]
+    shown: msgspec.Raw | None
+    event: AskedFor | None
+    child: str | None
+    has_default: bool
+
+
 class RunEntry(Answer, frozen=True):
-    """A run in a listing. `seq` is its place in the order of submission; `reason` is the failed node, or why it is held."""
+    """A run in a listing. `seq` is its place in the order of submission; `reason` is the failed node, or why it is held.
+
+    `parent` and `parent_node` are the node that has it run, `rerun_of` the run that it was made from; `paused` is a person's switch.
+    `waiting` counts the nodes for which it is suspended, `waits` are the oldest of these. `pipeline_paused` is given where that keeps it
+    in the queue.
+    """
 
     run: str
     seq: int
@@ -77,10 +129,18 @@ class RunEntry(Answer, frozen=True):
     trigger: str | None
     cancel_requested: bool
     reason: str | None
+    parent: str | None = None
+    parent_node: str | None = None
+    rerun_of: str | None = None
+    concurrency_key: str | None = None
+    paused: bool = False
+    waiting: int = 0
+    waits: list[WaitEntry] = []
+    pipeline_paused: Pause | None = None
 
 
 class AttemptEntry(Answer, frozen=True):
-    """One try of a node: `running`, `succeeded`, `failed`, `cancelled` or `lost`, with the reason where there is one."""
+    """One try of a node: `running`, `succeeded`, `failed`, `skipped`, `cancelled` or `lost`, with the reason where there is one."""
 
     attempt: int
     state: str
@@ -98,7 +158,12 @@ class CheckpointEntry(Answer, frozen=True):
 
 
 class NodeDetail(Answer, frozen=True):
-    """A node of a run. `upstream` names what it depends on, `due` is when it is tried again."""
+    """A node of a run. `upstream` names what it depends on, `due` is when it is tried again, or when its wait ends by itself.
+
+    `does` is `branch`, `map`, `wait` or `child` where it calls no task; `role` is `task`, `teardown`, `finally` or `hook`. `reason` is why
+    it failed, who skipped it, who answered it, or the run that its result was taken from. `decided` is the value that a branch was decided
+    on, `wait` what it waits for now.
+    """
 
     node: str
     task: str
@@ -112,15 +177,35 @@ class NodeDetail(Answer, frozen=True):
     checkpoint: CheckpointEntry | None
     result: ShownValue | None
     failure: Failure | None
+    does: str | None = None
+    role: str = "task"
+    decided: str | None = None
+    wait: WaitingEntry | None = None
+
+
+class ItemsEntry(Answer, frozen=True):
+    """The nodes of one path in all items of a map, such as `prepare[].load`: how many there are, and how many in each state."""
+
+    path: str
+    map: str
+    count: int
+    states: dict[str, int]
 
 
 class RunDetail(Answer, frozen=True):
-    """A run with its arguments, its nodes in the order of its graph (those that haven't begun too), and how it ended."""
+    """A run with its arguments, its nodes in the order of its graph (those that haven't begun too), and how it ended.
+
+    Nodes inside maps are counted in `maps`, and a page of them is in `items`: those in the states that were asked for, or that call for
+    attention. `after` is where the next page begins, null where there is none.
+    """
 
     run: RunEntry
     arguments: msgspec.Raw
     graph: str
     nodes: list[NodeDetail]
+    maps: list[ItemsEntry]
+    items: list[NodeDetail]
+    after: str | None
     result: ShownValue | None
     failure: Failure | None
 

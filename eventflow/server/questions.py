@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -64,7 +64,7 @@ class Question:
         return chosen
 
     def name(self, word: str) -> str | None:
-        """Give what may name a pipeline, a sensor or a node."""
+        """Give what may name a pipeline or a sensor. Nodes are named in more ways: they are looked for as they stand."""
         text = self._given.get(word)
         if text is not None and not ids.is_name(text):
             raise InvalidRequest(f"{text[:64]!r} can't name a {word}: {ids.NAME_RULE}")
@@ -81,10 +81,47 @@ class Submission(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     priority: int = 0
 
 
+class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The end of a run, or of one node of it, that is asked for."""
+
+    node: str | None = None
+
+
+class PipelinePause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a pipeline is to be paused."""
+
+    reason: str = "asked for"
+
+
+class GivenAnswer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person's answer to what a node waits for: `answer` as JSON, or `text` as it was typed, read by the form; and who says so."""
+
+    node: str
+    answer: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    text: str | None = None
+    by: str | None = None
+
+
+class Repetition(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A run to be made again: from where, and with which other arguments, as in a `Submission`. `dry` asks for the plan alone."""
+
+    since: str = "failed"
+    parameters: dict[str, msgspec.Raw] = {}
+    texts: dict[str, str] = {}
+    key: str | None = None
+    dry: bool = False
+
+
+class Resolution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person decided about a held run."""
+
+    choice: Literal["resume", "restart", "fail"]
+
+
 async def body(request: Request, shape: type[T]) -> T:
-    """Give the body of a request, which is JSON of a shape. Raises `InvalidRequest` for anything else."""
+    """Give the body of a request, which is JSON of a shape; none at all is `{}`. Raises `InvalidRequest` for anything else."""
     try:
-        return msgspec.json.decode(await _read(request), type=shape)
+        return msgspec.json.decode(await _read(request) or b"{}", type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is not the JSON that belongs here: {error}") from error
 

@@ -11,7 +11,8 @@ from eventflow.facts import Record
 from eventflow.journal.verify import verify
 from eventflow.ports import RowT
 from eventflow.projections import TABLES
-from eventflow.testing.invariants import Evidence, violations
+from eventflow.testing.evidence import Evidence
+from eventflow.testing.invariants import violations
 from eventflow.testing.ledger import Ledger
 
 _PAGE = 5_000

@@ -3,90 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from eventflow import codec, facts, states
-from eventflow.definition import graph as graphs
 from eventflow.definition.bodies import Body
-from eventflow.definition.graph import upstream
-from eventflow.definition.pipelines import Pipeline
-from eventflow.facts import Fact, Inline, Record, Stored
+from eventflow.definition.retries import Retry
+from eventflow.facts import Inline, Stored
 from eventflow.journal.history import History, UnsoundHistory
 from eventflow.journal.tables import key_of
-from eventflow.projections import TABLES, NodeRow, Row, RunRow
-from eventflow.testing.ledger import SUBMIT, Acknowledged, BodyEnded, BodyStarted, CancelAcknowledged, Entry, ProcessEnded, Sent
-
-F = TypeVar("F", bound=Fact)
-E = TypeVar("E", bound=Entry)
-
-NodeName = tuple[str, str]
-"""A run and a node of it."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """All that is known of what happened: the journal's records and rows, the ledger's entries, and what the code promises.
-
-    `triggers` names the triggers of each source. `finished` says that everything has been given the time to end.
-    """
-
-    records: Sequence[Record]
-    rows: Mapping[type[Row], Sequence[Row]]
-    entries: Sequence[Entry]
-    pipelines: Mapping[str, Pipeline[..., Any]] = field(default_factory=dict[str, Pipeline[..., Any]])
-    triggers: Mapping[str, Collection[str]] = field(default_factory=dict[str, Collection[str]])
-    finished: bool = True
-
-    def facts(self, kind: type[F]) -> list[F]:
-        """Give the facts of one kind, in order."""
-        return [record.fact for record in self.records if isinstance(record.fact, kind)]
-
-    def written(self, kind: type[E]) -> list[E]:
-        """Give the ledger's entries of one kind, in order."""
-        return [entry for entry in self.entries if isinstance(entry, kind)]
-
-    @cached_property
-    def submitted(self) -> dict[str, facts.RunSubmitted]:
-        """The submission of each run."""
-        return {fact.run: fact for fact in self.facts(facts.RunSubmitted)}
-
-    @cached_property
-    def results(self) -> dict[NodeName, list[Record]]:
-        """The results of each node."""
-        found: dict[NodeName, list[Record]] = {}
-        for record in self.records:
-            if isinstance(record.fact, facts.AttemptSucceeded):
-                found.setdefault((record.fact.run, record.fact.node), []).append(record)
-        return found
-
-    @cached_property
-    def bodies(self) -> dict[NodeName, list[BodyStarted]]:
-        """Each time that the body of a node was begun."""
-        found: dict[NodeName, list[BodyStarted]] = {}
-        for entry in self.written(BodyStarted):
-            found.setdefault((entry.run, entry.node), []).append(entry)
-        return found
-
-    @cached_property
-    def needs(self) -> dict[NodeName, tuple[str, ...]]:
-        """For each node of each run, the nodes that it depends on."""
-        recorded = {fact.digest: graphs.decode(fact.graph) for fact in self.facts(facts.GraphRecorded)}
-        return {
-            (run, node.name): upstream(node)
-            for run, submitted in self.submitted.items()
-            if submitted.graph in recorded
-            for node in recorded[submitted.graph].nodes
-        }
-
-    def body(self, name: NodeName) -> Body | None:
-        """Give a node's function and options in the code, where that was given."""
-        submitted = self.submitted.get(name[0])
-        pipeline = None if submitted is None else self.pipelines.get(submitted.pipeline)
-        return None if pipeline is None else pipeline.definition.bodies.get(name[1])
+from eventflow.projections import TABLES, NodeRow, Row, RunRow, WaitRow
+from eventflow.testing import structures
+from eventflow.testing.evidence import Evidence
+from eventflow.testing.ledger import SUBMIT, Acknowledged, BodyEnded, BodyStarted, CancelAcknowledged, ProcessEnded, Sent
 
 
 def violations(evidence: Evidence) -> list[str]:
@@ -135,7 +65,7 @@ def _each_run_has_a_cause(evidence: Evidence) -> Iterator[str]:
     sources = {source for source, _ in sent}
     fired = {fact.run for fact in evidence.facts(facts.DecisionMade)}
     for run in evidence.facts(facts.RunSubmitted):
-        if run.event is None and (SUBMIT, run.key) not in sent:
+        if (run.event, run.parent, run.rerun_of) == (None, None, None) and (SUBMIT, run.key) not in sent:
             yield f"nobody asked for run {run.run} of {run.pipeline} (key {run.key!r})"
         if run.event is not None and run.run not in fired:
             yield f"run {run.run} of {run.pipeline} is for event {run.event}, but no decision fired it"
@@ -160,16 +90,20 @@ def _open_runs_are_due(evidence: Evidence) -> Iterator[str]:
             yield f"node {row.node} of run {row.run} is to be tried again, and nothing says when"
         if row.run in ended and row.state not in states.ENDED_NODE:
             yield f"node {row.node} of run {row.run} is {row.state}, though the run has {ended[row.run]}"
+    suspended = {(row.run, row.node) for row in _rows(evidence, NodeRow) if row.state == states.SUSPENDED}
+    waits = {(row.run, row.node) for row in _rows(evidence, WaitRow)}
+    for run, node in sorted(suspended ^ waits):
+        yield f"node {node} of run {run} is suspended without anything that it waits for, or waits without being suspended"
 
 
 def _runs_keep_their_order(evidence: Evidence) -> Iterator[str]:
     place = {fact.run: place for place, fact in enumerate(evidence.facts(facts.RunSubmitted))}
-    latest: dict[tuple[str, int], str] = {}
+    latest: dict[tuple[str, int, str | None], str] = {}
     for run in dict.fromkeys(fact.run for fact in evidence.facts(facts.RunStarted)):
         submitted = evidence.submitted.get(run)
         if submitted is None:
             continue
-        queue = (submitted.pipeline, submitted.priority)
+        queue = (submitted.pipeline, submitted.priority, submitted.concurrency_key)
         before = latest.setdefault(queue, run)
         if place[before] > place[run]:
             yield f"run {run} of {submitted.pipeline} was submitted before run {before} and started after it"
@@ -194,26 +128,12 @@ def _results_are_one_and_true(evidence: Evidence) -> Iterator[str]:
             yield f"no body of node {fact.node} of run {fact.run}, attempt {fact.attempt}, gave the result that was recorded"
 
 
-def _dependencies_come_first(evidence: Evidence) -> Iterator[str]:
-    for record in evidence.records:
-        if isinstance(record.fact, facts.AttemptStarted):
-            for needed in _missing(evidence, (record.fact.run, record.fact.node), lambda result, start=record.seq: result.seq < start):
-                yield f"fact {record.seq}: node {record.fact.node} of run {record.fact.run} started before {needed} had a result"
-    for name, starts in evidence.bodies.items():
-        for start in starts:
-            for needed in _missing(evidence, name, lambda result, at=start.at: result.at <= at):
-                yield f"the body of node {name[1]} of run {name[0]} began before {needed} had a result"
-
-
-def _missing(evidence: Evidence, name: NodeName, before: Callable[[Record], bool]) -> list[str]:
-    return [needed for needed in evidence.needs.get(name, ()) if not any(map(before, evidence.results.get((name[0], needed), ())))]
-
-
 def _finished_work_stays_finished(evidence: Evidence) -> Iterator[str]:
-    for name, results in evidence.results.items():
+    for name, ends in evidence.ends.items():
         for start in evidence.bodies.get(name, ()):
-            if start.at > results[0].at:
-                yield f"the body of node {name[1]} of run {name[0]} began again (attempt {start.attempt}) after its result was recorded"
+            if start.at > ends[0].at:
+                again = f"the body of node {name[1]} of run {name[0]} began again (attempt {start.attempt})"
+                yield f"{again} after its end, {ends[0].state}, was recorded"
 
 
 def _attempts_are_counted(evidence: Evidence) -> Iterator[str]:
@@ -224,7 +144,7 @@ def _attempts_are_counted(evidence: Evidence) -> Iterator[str]:
         body = evidence.body(name)
         if body is None:
             continue
-        allowed, shut, crashed = body.options.retry.attempts, lost[(*name, "shutdown")], lost[(*name, "crash")]
+        allowed, shut, crashed = _allowed(body), lost[(*name, "shutdown")], lost[(*name, "crash")]
         begun = evidence.bodies.get(name, [])
         if started[name] > allowed + shut + crashed:
             yield f"node {name[1]} of run {name[0]} has {started[name]} attempts, {crashed + shut} of them lost: {allowed} are allowed"
@@ -232,6 +152,12 @@ def _attempts_are_counted(evidence: Evidence) -> Iterator[str]:
             yield f"the body of node {name[1]} of run {name[0]} began {len(begun)} times: {allowed} are allowed, beside crashes"
         if crashed > body.options.max_crashes:
             yield f"node {name[1]} of run {name[0]} was under {crashed} crashes: {body.options.max_crashes} are allowed"
+
+
+def _allowed(body: Body) -> int:
+    retry = body.options.retry
+    own = retry.attempts if isinstance(retry, Retry) else max(rule.attempts for rule in retry)
+    return own + (0 if body.fallback is None else _allowed(body.fallback))
 
 
 def _bodies_do_not_overlap(evidence: Evidence) -> Iterator[str]:
@@ -250,10 +176,12 @@ def _is_end_of(end: BodyEnded, start: BodyStarted) -> bool:
 
 
 def _at_most_once_is_kept(evidence: Evidence) -> Iterator[str]:
+    given_up = {(fact.run, fact.node): fact.attempt for fact in evidence.facts(facts.AttemptFailed) if fact.fallback}
     for name, starts in evidence.bodies.items():
+        own = [start for start in starts if start.attempt <= given_up.get(name, start.attempt)]  # behind it the fallback's own begin
         body = evidence.body(name)
-        if body is not None and body.options.at_most_once and len(starts) > 1:
-            yield f"the body of node {name[1]} of run {name[0]} began {len(starts)} times, and is to begin at most once"
+        if body is not None and body.options.at_most_once and len(own) > 1:
+            yield f"the body of node {name[1]} of run {name[0]} began {len(own)} times, and is to begin at most once"
 
 
 # The whole
@@ -263,13 +191,13 @@ def _everything_ends(evidence: Evidence) -> Iterator[str]:
     if not evidence.finished:
         return
     runs = {row.run: row.state for row in _rows(evidence, RunRow)}
-    nodes = {(row.run, row.node) for row in _rows(evidence, NodeRow) if row.state in states.ENDED_NODE}
+    ended = {(row.run, row.node) for row in _rows(evidence, NodeRow) if row.state in states.ENDED_NODE}
     for run in evidence.submitted:
         if runs.get(run) not in states.ENDED_RUN:
             yield f"run {run} has not ended: it is {runs.get(run, 'missing')}"
-    for run, node in evidence.needs:
-        if runs.get(run) in states.ENDED_RUN and (run, node) not in nodes:
-            yield f"node {node} of run {run} has not ended, though the run has"
+    for run, nodes in evidence.graphs.items():
+        missing = [path for path in nodes if "[]" not in path and (run, path) not in ended] if runs.get(run) in states.ENDED_RUN else []
+        yield from (f"node {node} of run {run} has not ended, though the run has" for node in missing)
     keys = {fact.key for fact in evidence.facts(facts.RunSubmitted)}
     for entry in evidence.written(Sent):
         if entry.source == SUBMIT and entry.id not in keys:
@@ -309,7 +237,7 @@ INVARIANTS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
     "I4": _nothing_sent_is_passed_over,
     "I5": _open_runs_are_due,
     "I6": _results_are_one_and_true,
-    "I7": _dependencies_come_first,
+    "I7": structures.dependencies_come_first,
     "I8": _finished_work_stays_finished,
     "I9": _attempts_are_counted,
     "I10": _bodies_do_not_overlap,
@@ -317,5 +245,15 @@ INVARIANTS: Mapping[str, Callable[[Evidence], Iterator[str]]] = {
     "I12": _everything_ends,
     "I13": _history_is_legal,
     "I15": _runs_keep_their_order,
+    "I21": structures.decided_once,
+    "I22": structures.one_end,
+    "I23": structures.branches_are_kept,
+    "I24": structures.only_running_runs_begin_anything,
+    "I25": structures.children_go_with_their_parent,
+    "I26": structures.reused_is_what_it_was,
+    "I27": structures.maps_are_whole,
+    "I28": structures.causes_are_true,
+    "I29": structures.cancelled_nodes_end_so,
 }
-"""Each invariant by its id. I14 and I17 are about files, and in `checker`; I16 and I18 are about what there isn't yet."""
+"""Each invariant by its id. I14 and I17 are about files, and in `checker`; I16 and I18 to I20 are about what there isn't yet, or are proved
+by other tests."""

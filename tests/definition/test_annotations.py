@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
@@ -171,3 +171,68 @@ def test_tuples_are_told_from_lists() -> None:
 )
 def test_annotations_are_written_for_a_person(annotation: object, written: str) -> None:
     assert annotations.text(annotation) == written
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (list[int], (int,)),
+        (Annotated[list[int], "many"] | None, (int,)),
+        (tuple[int, str], (int, str)),
+        (tuple[int, ...], (int,)),
+        (set[str] | frozenset[int], (str, int)),
+        (Sequence[Data], (Data,)),
+        (list, (Any,)),
+        (Any, ()),
+        (str, ()),
+        (dict[str, int], ()),
+    ],
+)
+def test_an_item_has_the_annotations_that_are_certain(annotation: object, expected: object) -> None:
+    assert annotations.items(annotation) == expected
+
+
+@pytest.mark.parametrize("annotation", [int, None, type(None), str, bytes, dict[str, int], Shape, Data, Path, Colour, int | str, Runs])
+def test_what_has_no_items_is_no_list(annotation: object) -> None:
+    assert annotations.is_no_list(type(None) if annotation is None else annotation)
+
+
+@pytest.mark.parametrize(
+    "annotation", [list, list[int], tuple[int], Pair, set[int], Sequence[int], Iterable[int], Any, object, "?", list[int] | None], ids=repr
+)
+def test_what_may_have_items_may_be_a_list(annotation: object) -> None:
+    assert not annotations.is_no_list(annotation)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "expected"),
+    [
+        (int, True),
+        (Data, True),
+        (int | str, True),
+        (int | None, False),
+        (type(None), False),
+        (Any, False),
+        (object, False),
+        (list[int], True),
+        (Hashable, False),
+        ("?", False),
+    ],
+)
+def test_none_is_refused_where_that_is_certain(annotation: object, expected: bool) -> None:
+    assert annotations.refuses_none(annotation) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((int, int), int),
+        ((int, str), int | str),
+        ((int, type(None)), int | None),
+        ((int, Any), Any),
+        ((int, []), Any),
+        ((list[int], int), list[int] | int),
+    ],
+)
+def test_a_value_of_one_of_several_annotations_has_their_union(given: tuple[object, ...], expected: object) -> None:
+    assert annotations.union(given) == expected

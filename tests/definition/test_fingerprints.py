@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import linecache
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventflow.definition import fingerprints
-from eventflow.definition.options import Retry, TaskOptions
+from eventflow.definition.options import MapOptions, TaskOptions
+from eventflow.definition.retries import Retry
 
 WRITTEN = '''
     def load(x, y=1):
@@ -88,6 +91,69 @@ def test_two_lambdas_of_one_line_differ() -> None:
 
 def test_a_function_that_is_not_python_has_a_fingerprint() -> None:
     assert fingerprints.of_function(len) != fingerprints.of_function(max)
+
+
+def test_a_function_among_the_options_counts_by_its_code(written: Callable[[str], Callable[..., Any]]) -> None:
+    one, same, other = written(WRITTEN), written(SAME["lower down"]), written(OTHER["another operator"])
+
+    def of(**options: Any) -> str:
+        return fingerprints.with_options("code", TaskOptions(**options))
+
+    assert of(rule=one) == of(rule=same) != of(rule=other)
+    assert of(retry=Retry(when=one)) == of(retry=Retry(when=same)) != of(retry=Retry(when=other))
+
+
+def test_the_classes_of_a_retry_count() -> None:
+    one, other = (fingerprints.with_options("code", TaskOptions(retry=Retry(on=(kind,)))) for kind in (OSError, KeyError))
+    assert one != other
+
+
+@dataclass
+class Point:
+    x: int
+    y: int
+
+
+class Threshold:
+    """A rule that is an object: its repr holds an address."""
+
+    def __call__(self, states: Mapping[str, str]) -> bool:
+        return bool(states)
+
+
+@pytest.mark.parametrize(
+    ("value", "same"),
+    [
+        (Threshold(), Threshold()),
+        (object(), object()),
+        (Point(1, 2), Point(1, 2)),
+        ({"b": [1], "a": Path("x")}, {"a": Path("x"), "b": [1]}),
+    ],
+    ids=["callable", "object", "data", "plain"],
+)
+def test_no_option_counts_by_its_address(value: object, same: object) -> None:
+    one, other = (fingerprints.with_options("code", TaskOptions(fallback=fallback)) for fallback in (value, same))
+    assert one == other
+
+
+def test_a_fallback_counts_by_its_content() -> None:
+    values = [None, 1, "1", {"a": 1}, {"a": 2}, Point(1, 2), Point(1, 3), Path("x"), [Point(1, 2)]]
+    assert len({fingerprints.with_options("code", TaskOptions(fallback=value)) for value in values}) == len(values)
+
+
+def test_options_left_as_they_are_built_in_do_not_count() -> None:
+    assert fingerprints.with_options("code", TaskOptions(max_crashes=3, retry=Retry(attempts=1)), MapOptions()) == (
+        fingerprints.with_options("code", TaskOptions())
+    )
+
+
+def test_the_options_of_a_map_count() -> None:
+    plain = fingerprints.with_options("code", TaskOptions())
+    assert fingerprints.with_options("code", TaskOptions(), MapOptions(min_success=0.5)) != plain
+
+
+def test_hooks_do_not_count_because_they_are_nodes() -> None:
+    assert fingerprints.with_options("code", TaskOptions(on_failure=("x",))) == fingerprints.with_options("code", TaskOptions())
 
 
 def test_options_count_but_not_the_name() -> None:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from eventflow.definition import places
-from eventflow.definition.options import Retry
+from eventflow.definition.retries import Retry
 from eventflow.errors import DefinitionError
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from eventflow.definition.options import Retry, TaskOptions
+from eventflow.definition.options import TaskOptions
+from eventflow.definition.retries import Retry
 from eventflow.definition.pipelines import Pipeline
 from eventflow.definition.tasks import Task, task
 from eventflow.errors import DefinitionError
@@ -91,7 +92,7 @@ def test_other_options_give_another_fingerprint() -> None:
 
 BAD_OPTIONS: dict[str, tuple[Callable[[], object], str]] = {
     "a duration": (lambda: task(timeout="soon"), "'soon' is not a duration"),
-    "no attempts": (lambda: task(retry=Retry(attempts=0)), "tried at least once"),
+    "no attempts": (lambda: task(retry=Retry(attempts=0)), "attempts is at least 1"),
     "a number as retry": (lambda: task(retry=3), "retry is a Retry"),  # type: ignore[arg-type]
     "both": (lambda: task(at_most_once=True, retry=Retry()), "choose one of the two"),
     "unknown": (lambda: task(retries=3), "unexpected keyword argument 'retries'"),  # type: ignore[call-overload]

@@ -6,55 +6,170 @@ import anyio
 import pytest
 
 from eventflow import facts, pipeline, task
+from eventflow.definition.options import OVERLAPS
+from eventflow.durations import SECOND
 from eventflow.engine.admission import Admission
 from eventflow.engine.engine import Engine
 from eventflow.errors import DefinitionError, EngineClosed, InvalidRequest, JournalFull, NotFound
 from eventflow.journal.memory import MemoryJournal
 from tests.engine.world import Hurdle, World, holding, turns
 
+START = 1_700_000_000 * SECOND
 
-def admitted(admission: Admission, pipeline: str = "p", *, limit: int | None = None) -> list[str]:
-    return list(admission.admit(pipeline, limit))
+
+class Queues(Admission):
+    """Admission, with what a test doesn't care about left out: each run comes a second after the one before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seq = 0
+
+    def add(self, *runs: str, pipeline: str = "p", key: str | None = None, priority: int = 0) -> None:
+        for run in runs:
+            self.seq += 1
+            self.queue(pipeline, run, priority=priority, created_at=START + self.seq * SECOND, seq=self.seq, key=key)
 
 
 def test_without_a_limit_every_run_is_admitted() -> None:
-    admission = Admission()
-    for number in range(3):
-        admission.queue("p", str(number), 0, number)
-    assert admitted(admission) == ["0", "1", "2"]
+    queues = Queues()
+    queues.add("a", "b", "c")
+    assert queues.admit("p", None) == ["a", "b", "c"]
+    assert queues.admit("p", None) == []
 
 
 def test_higher_priority_first_and_then_as_submitted() -> None:
-    admission = Admission()
-    for seq, (run, priority) in enumerate([("low", -1), ("a", 0), ("b", 0), ("high", 5)]):
-        admission.queue("p", run, priority, seq)
+    queues = Queues()
+    queues.add("low", priority=-1)
+    queues.add("a", "b")
+    queues.add("high", priority=5)
     order: list[str] = []
-    while found := admitted(admission, limit=1):
+    while found := queues.admit("p", 1):
         order += found
-        admission.leave("p")
+        queues.leave(found[0])
     assert order == ["high", "a", "b", "low"]
 
 
+def test_a_run_of_low_priority_is_overtaken_only_by_what_came_shortly_after_it() -> None:
+    queues = Queues()
+    for run, priority, minutes in (("old", 0, 0), ("soon", 5, 4), ("late", 5, 6)):
+        queues.queue("p", run, priority=priority, created_at=START + minutes * 60 * SECOND, seq=minutes + 1)
+    assert queues.admit("p", None) == ["soon", "old", "late"]
+
+
+def test_a_clock_that_is_set_back_doesnt_change_the_order() -> None:
+    queues = Queues()
+    for seq, created_at in enumerate([START, START - 3600 * SECOND, START - 1800 * SECOND], 1):
+        queues.queue("p", f"run {seq}", priority=0, created_at=created_at, seq=seq)
+    assert queues.admit("p", None) == ["run 1", "run 2", "run 3"]
+
+
+def test_a_run_that_was_woken_is_as_old_as_it_was() -> None:
+    queues = Queues()
+    queues.add("first", "second")
+    assert queues.admit("p", 1) == ["first"]
+    queues.leave("first")
+    queues.queue("p", "first", priority=0, created_at=START, seq=1)
+    assert queues.admit("p", 1) == ["first"]
+
+
 def test_a_run_that_runs_already_takes_a_place_and_one_withdrawn_takes_none() -> None:
-    admission = Admission()
-    admission.enter("p")
-    for number in range(3):
-        admission.queue("p", str(number), 0, number)
-    admission.withdraw("0")
-    assert admitted(admission, limit=2) == ["1"]
-    assert admitted(admission, limit=2) == []
-    admission.leave("p")
-    assert admitted(admission, limit=2) == ["2"]
+    queues = Queues()
+    queues.enter("p", "running")
+    queues.add("a", "b", "c")
+    queues.withdraw("a")
+    queues.withdraw("unknown")
+    assert queues.admit("p", 2) == ["b"]
+    assert queues.admit("p", 2) == []
+    queues.leave("running")
+    assert queues.admit("p", 2) == ["c"]
+
+
+def test_a_run_leaves_only_once() -> None:
+    queues = Queues()
+    queues.add("a", "b", "c")
+    assert queues.admit("p", 1) == ["a"]
+    queues.leave("a")
+    queues.leave("a")
+    queues.leave("unknown")
+    assert queues.admit("p", 1) == ["b"]
 
 
 def test_pipelines_dont_share_their_places() -> None:
-    admission = Admission()
-    admission.queue("p", "p1", 0, 1)
-    admission.queue("p", "p2", 0, 2)
-    admission.queue("q", "q1", 0, 3)
-    assert admitted(admission, limit=1) == ["p1"]
-    assert admitted(admission, "q") == ["q1"]
-    assert admitted(admission, "unknown") == []
+    queues = Queues()
+    queues.add("p1", "p2")
+    queues.add("q1", pipeline="q")
+    assert queues.admit("p", 1) == ["p1"]
+    assert queues.admit("q", 1) == ["q1"]
+    assert queues.admit("unknown", 1) == []
+
+
+def test_the_limit_counts_per_concurrency_key() -> None:
+    queues = Queues()
+    queues.add("a1", "a2", key="a")
+    queues.add("b1", key="b")
+    queues.add("none1", "none2")
+    assert queues.admit("p", 1) == ["a1", "b1", "none1"]
+    queues.leave("a1")
+    assert queues.admit("p", 1) == ["a2"]
+
+
+def test_a_paused_pipeline_admits_nothing_until_it_goes_on() -> None:
+    queues = Queues()
+    queues.add("a")
+    queues.add("q1", pipeline="q")
+    queues.pause("p")
+    assert queues.is_paused("p")
+    assert (queues.admit("p", None), queues.admit("q", None)) == ([], ["q1"])
+    queues.add("b")
+    queues.unpause("p")
+    assert not queues.is_paused("p")
+    assert queues.admit("p", None) == ["a", "b"]
+
+
+class Overlap(Queues):
+    """One run active, one queued, both of the key `k`; and another of each that isn't concerned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add("active", "queued", key="k")
+        self.add("other active", "other queued", key="other")
+        assert self.admit("p", 1) == ["active", "other active"]
+
+    def then(self, policy: str, *, limit: int | None = 1) -> tuple[str, ...]:
+        self.add("new", key="k")
+        return self.overlapping("p", "new", limit, policy)
+
+
+@pytest.mark.parametrize(
+    ("policy", "cancelled"),
+    [("queue", ()), ("skip", ("new",)), ("replace_queued", ("queued",)), ("cancel_running", ("queued", "active"))],
+)
+def test_a_policy_says_which_runs_of_the_same_key_give_way(policy: str, cancelled: tuple[str, ...]) -> None:
+    assert Overlap().then(policy) == cancelled
+
+
+@pytest.mark.parametrize("policy", OVERLAPS)
+@pytest.mark.parametrize("limit", [None, 3])
+def test_below_the_limit_nothing_gives_way(policy: str, limit: int | None) -> None:
+    assert Overlap().then(policy, limit=limit) == ()
+
+
+def test_queued_runs_count_for_an_overlap_even_if_nothing_is_active() -> None:
+    queues = Queues()
+    queues.pause("p")
+    queues.add("a")
+    assert queues.overlapping("p", "a", 1, "skip") == ()
+    queues.add("b")
+    assert queues.overlapping("p", "b", 1, "skip") == ("b",)
+
+
+def test_a_suspended_run_overlaps_with_nothing() -> None:
+    queues = Queues()
+    queues.add("a")
+    queues.admit("p", 1)
+    queues.leave("a")
+    queues.add("b")
+    assert queues.overlapping("p", "b", 1, "cancel_running") == ()
 
 
 # In the engine

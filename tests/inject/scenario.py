@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from eventflow import facts
-from eventflow.facts import Fact, Inline, Unit
+from eventflow.facts import Fact, Failure, Inline, Unit
 from eventflow.journal.sqlite import SqliteJournal, open_sqlite
 from eventflow.journal.verify import verify
 from eventflow.testing.clock import VirtualClock
@@ -18,12 +18,14 @@ from eventflow.testing.clock import VirtualClock
 Durability = Literal["full", "relaxed"]
 
 AT = 1_700_000_000_000_000
+ONE = Inline(msgspec.Raw(b"1"))
+FAILURE = Failure("OSError", "not now")
 
 
 def units() -> list[Unit]:
-    """Twenty units of different shapes and sizes, legal one after the other."""
+    """Twenty units of different shapes and sizes, legal one after the other: four runs, each fired by an event and doing other things."""
     steps: list[tuple[Fact, ...]] = []
-    for n in range(4):
+    for n, told in enumerate((_tried, _expanded, _waited, _stopped)):
         run = f"run-{n}"
         steps += [
             (
@@ -32,12 +34,57 @@ def units() -> list[Unit]:
                 facts.DecisionMade(f"event-{n}", "t", "fired", run),
                 facts.CursorMoved("inbox", msgspec.Raw(b"%d" % n)),
             ),
-            (facts.RunStarted(run), facts.AttemptStarted(run, "x", 1)),
-            (facts.CheckpointSaved(run, "x", 1, 1, Inline(msgspec.Raw(b'"%s"' % (b"s" * 9000)))),),
-            (facts.AttemptSucceeded(run, "x", 1, AT, Inline(msgspec.Raw(b"1"))),),
-            (facts.RunSucceeded(run, Inline(msgspec.Raw(b"null"))),),
+            *told(run),
         ]
     return [Unit(AT + number, step) for number, step in enumerate(steps)]
+
+
+def _tried(run: str) -> list[tuple[Fact, ...]]:
+    """A task that saves its progress."""
+    return [
+        (facts.RunStarted(run), facts.AttemptStarted(run, "x", 1)),
+        (facts.CheckpointSaved(run, "x", 1, 1, Inline(msgspec.Raw(b'"%s"' % (b"s" * 9000)))),),
+        (facts.AttemptSucceeded(run, "x", 1, AT, ONE),),
+        (facts.RunSucceeded(run, ONE),),
+    ]
+
+
+def _expanded(run: str) -> list[tuple[Fact, ...]]:
+    """A branch, and within it a map over many items, one of which falls back."""
+    items = Inline(msgspec.Raw(b"[%s]" % b",".join(b'"item-%d"' % n for n in range(900))))
+    return [
+        (facts.RunStarted(run), facts.BranchDecided(run, "when_x", taken=True), facts.BranchDecided(run, "otherwise", taken=False)),
+        (facts.MapExpanded(run, "train", 2, items), facts.NodeSkipped(run, "keep", "otherwise"), facts.NodeQueued(run, "train[0]")),
+        (
+            facts.AttemptStarted(run, "train[0]", 1, queued=True),
+            facts.AttemptStarted(run, "train[1]", 1),
+            facts.AttemptSkipped(run, "train[1]", 1, AT, "nothing in it"),
+            facts.AttemptFailed(run, "train[0]", 1, AT, "error", FAILURE, AT, fallback=True),
+        ),
+        (facts.NodeFellBack(run, "train[0]", ONE), facts.MapEnded(run, "train", 1), facts.RunSucceeded(run, ONE)),
+    ]
+
+
+def _waited(run: str) -> list[tuple[Fact, ...]]:
+    """A node that waits for an answer and one that waits for a child run; meanwhile a person pauses this and that."""
+    child = facts.RunSubmitted(f"{run}-child", "etl", "g", msgspec.Raw(b"{}"), parent=run, parent_node="child")
+    return [
+        (facts.RunStarted(run), facts.NodeSuspended(run, "ask", "answer", msgspec.Raw(b'"%s"' % (b"?" * 9000)), AT + 99)),
+        (child, facts.NodeSuspended(run, "child", "child", msgspec.Raw(b"{}")), facts.RunSuspended(run, 2, ran=5)),
+        (facts.RunPaused(run), facts.PipelinePaused("etl", "too many failed"), facts.NodeAnswered(run, "ask", ONE, "ada")),
+        (facts.RunWoken(run), facts.RunUnpaused(run), facts.PipelineUnpaused("etl"), facts.NodeCancelRequested(run, "child")),
+    ]
+
+
+def _stopped(run: str) -> list[tuple[Fact, ...]]:
+    """A rerun that is cancelled, and its map with it."""
+    rerun = facts.RunSubmitted(f"{run}-again", "etl", "g", msgspec.Raw(b"{}"), rerun_of=run, concurrency_key="k")
+    return [
+        (facts.RunStarted(run), facts.MapExpanded(run, "train", 1, ONE), facts.NodeFailed(run, "x", "rule", FAILURE, begun=False)),
+        (rerun, facts.NodeReused(f"{run}-again", "x", run, ONE)),
+        (facts.CancelRequested(run, "a newer run took its place"),),
+        (facts.NodeCancelled(run, "train", begun=True), facts.NodeCancelled(run, "train[0]"), facts.RunCancelled(run)),
+    ]
 
 
 UNITS = units()

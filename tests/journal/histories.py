@@ -11,6 +11,7 @@ from eventflow import facts, states
 from eventflow.facts import Fact, Failure, Inline, Stored, Unit, Value
 
 RAW = msgspec.Raw(b'{"a":1}')
+FAILURE = Failure("E", "m")
 
 
 def unit(*of: Fact, at: int = 1_700_000_000_000_000) -> Unit:
@@ -40,12 +41,13 @@ def a_run(run: str, *nodes: str) -> list[Unit]:
 
 
 class Chronicle:
-    """Invents facts that are legal where the history stands, at random, from a few runs, nodes and sources."""
+    """Invents facts that are legal where the history stands, at random, from a few runs, nodes, pipelines and sources."""
 
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
         self._runs: dict[str, str] = {}
         self._to_cancel: set[str] = set()
+        self._paused: set[str] = set()
         self._nodes: dict[tuple[str, str], tuple[str, int]] = {}
         self._seen: set[tuple[str, str]] = set()
         self._count = 0
@@ -57,61 +59,112 @@ class Chronicle:
             yield Unit(at, tuple(self._fact(at) for _ in range(self._chance.choice((1, 1, 2, 3)))))
 
     def _fact(self, at: int) -> Fact:
+        kinds = (self._of_run, self._of_run, *(self._of_node,) * 4, self._of_event, self._of_event, self._of_sensor, self._of_pipeline)
         while True:
-            fact = self._chance.choice((self._of_run, self._of_node, self._of_node, self._of_event, self._of_sensor))(at)
+            fact = self._chance.choice(kinds)(at)
             if fact is not None:
                 return fact
 
-    def _of_run(self, _at: int) -> Fact | None:
+    def _of_run(self, at: int) -> Fact | None:
         if len(self._runs) < 3 or self._chance.random() < 0.2:
-            run = f"run-{len(self._runs)}"
-            self._runs[run] = states.QUEUED
-            return submitted(run, key=run if self._chance.random() < 0.5 else None)
+            return self._submitted()
         run = self._chance.choice(list(self._runs))
-        made = {
-            facts.RunStarted: facts.RunStarted(run),
-            facts.RunSucceeded: facts.RunSucceeded(run, self._value()),
-            facts.RunFailed: facts.RunFailed(run, Failure("E", "m"), "n1"),
-            facts.CancelRequested: facts.CancelRequested(run),
-            facts.RunCancelled: facts.RunCancelled(run),
-            facts.RunHeld: facts.RunHeld(run, "the code changed"),
-            facts.RunReleased: facts.RunReleased(run),
-            facts.CodeChanged: facts.CodeChanged(run, "g2", ("n1",)),
-        }
-        if run in self._to_cancel:  # a durable cancel stands
-            del made[facts.RunSucceeded], made[facts.RunFailed]
-        legal = [fact for kind, fact in made.items() if self._runs[run] in states.RUN[kind].sources]
+        legal = [fact for fact in self._about_run(run, at) if self._runs[run] in states.RUN[type(fact)].sources]
         if not legal:
-            return facts.GraphRecorded(self._chance.choice(("g1", "g2")), RAW)
+            return None
         fact = self._chance.choice(legal)
-        if isinstance(fact, facts.CancelRequested):
-            self._to_cancel.add(run)
+        match fact:
+            case facts.CancelRequested():
+                self._to_cancel.add(run)
+            case facts.RunPaused():
+                self._paused.add(run)
+            case facts.RunUnpaused():
+                self._paused.remove(run)
+            case _:
+                pass
         self._runs[run] = states.apply(states.RUN, self._runs[run], fact)
         return fact
+
+    def _submitted(self) -> Fact:
+        run = f"run-{len(self._runs)}"
+        more = self._chance.choice(
+            ({}, {"key": run}, {"parent": "run-0", "parent_node": "n1", "key": run}, {"rerun_of": "run-0"}, {"concurrency_key": "k"})
+        )
+        self._runs[run] = states.QUEUED
+        return msgspec.structs.replace(submitted(run), **more)
+
+    def _about_run(self, run: str, at: int) -> Iterator[Fact]:
+        """Every fact that could be told of a run, whatever its state."""
+        yield facts.RunStarted(run)
+        yield facts.RunSuspended(run, self._chance.randrange(1, 3), at % 1000)
+        yield facts.RunWoken(run)
+        yield facts.RunUnpaused(run) if run in self._paused else facts.RunPaused(run)
+        yield facts.CancelRequested(run, self._chance.choice((None, "a newer run")))
+        yield facts.RunCancelled(run, self._chance.choice((None, "a newer run")))
+        yield facts.RunHeld(run, "the code changed")
+        yield facts.RunReleased(run)
+        yield facts.CodeChanged(run, "g2", ("n1",))
+        if run not in self._to_cancel:  # a durable cancel stands
+            yield facts.RunSucceeded(run, self._value())
+            yield facts.RunFailed(run, FAILURE, self._chance.choice((None, "n1")))
 
     def _of_node(self, at: int) -> Fact | None:
         if not self._runs:
             return None
-        run, node = self._chance.choice(list(self._runs)), self._chance.choice(("n1", "n2", "ñ[3]"))
+        run, node = self._chance.choice(list(self._runs)), self._chance.choice(("n1", "n2", "ñ[3]", "p[a].n1"))
         state, attempt = self._nodes.get((run, node), (states.PENDING, 0))
-        made = {
-            facts.AttemptStarted: facts.AttemptStarted(run, node, attempt + 1),
-            facts.AttemptSucceeded: facts.AttemptSucceeded(run, node, attempt, at, self._value()),
-            facts.AttemptFailed: facts.AttemptFailed(run, node, attempt, at, "failed", Failure("E", "m"), self._chance.choice((None, at))),
-            facts.AttemptLost: facts.AttemptLost(run, node, attempt, at, "crash", 1),
-            facts.AttemptCancelled: facts.AttemptCancelled(run, node, attempt, at, "cancelled"),
-            facts.NodeFailed: facts.NodeFailed(run, node, "failed"),
-            facts.NodeUpstreamFailed: facts.NodeUpstreamFailed(run, node, "n0"),
-            facts.NodeCancelled: facts.NodeCancelled(run, node, attempt),
-            facts.CheckpointSaved: facts.CheckpointSaved(run, node, attempt, self._chance.randrange(9), self._value()),
-        }
-        legal = [fact for kind, fact in made.items() if state in states.NODE[kind].sources]
+        about = self._of_attempt(run, node, attempt, at) if attempt else self._before_attempts(run, node, state, at)
+        legal = [fact for fact in about if state in states.NODE[type(fact)].sources]
         if not legal:
             return None
         fact = self._chance.choice(legal)
         tried = attempt + isinstance(fact, facts.AttemptStarted)
         self._nodes[run, node] = (states.apply(states.NODE, state, fact), tried)
         return fact
+
+    def _of_attempt(self, run: str, node: str, attempt: int, at: int) -> Iterator[Fact]:
+        """Every fact that could be told of a node that has had an attempt."""
+        due, is_last_but_fallback = self._chance.choice((None, at)), self._chance.random() < 0.3
+        yield facts.AttemptStarted(run, node, attempt + 1)
+        yield facts.AttemptSucceeded(run, node, attempt, at, self._value())
+        yield facts.AttemptFailed(run, node, attempt, at, "failed", FAILURE, due, fallback=is_last_but_fallback)
+        yield facts.AttemptSkipped(run, node, attempt, at, "nothing to do")
+        yield facts.AttemptLost(run, node, attempt, at, "crash", 1)
+        yield facts.AttemptCancelled(run, node, attempt, at, "cancelled")
+        yield facts.CheckpointSaved(run, node, attempt, self._chance.randrange(9), self._value())
+        yield facts.NodeCancelRequested(run, node)
+        if self._nodes[run, node][0] == states.RETRYING:
+            yield facts.NodeFailed(run, node, "failed", self._chance.choice((None, FAILURE)))
+            yield facts.NodeFellBack(run, node, self._value())
+            yield facts.NodeCancelled(run, node, attempt)
+
+    def _before_attempts(self, run: str, node: str, state: str, at: int) -> Iterator[Fact]:
+        """Every fact that could be told of a node that has had no attempt: a task that waits for its turn, a branch, a map or a wait."""
+        begun = state != states.PENDING
+        is_taken, due = self._chance.random() < 0.5, self._chance.choice((None, at + 9))
+        if state != states.RUNNING:
+            yield from [facts.AttemptStarted(run, node, 1, queued=begun)] * 4
+        yield facts.NodeQueued(run, node, due)
+        yield facts.NodeFailed(run, node, "rule", FAILURE, begun=begun)
+        yield facts.NodeSkipped(run, node, self._chance.choice((node, "when_n0")))
+        yield facts.NodeUpstreamFailed(run, node, "n0")
+        yield facts.NodeCancelRequested(run, node)
+        yield facts.NodeCancelled(run, node, begun=begun)
+        yield facts.BranchDecided(run, node, taken=is_taken, value=self._chance.choice((None, "'yes'")))
+        yield facts.MapExpanded(run, node, 2, self._value())
+        yield facts.MapEnded(run, node, 1, self._chance.choice((None, FAILURE)))
+        yield facts.NodeSuspended(run, node, self._chance.choice(("event", "answer", "time", "child")), RAW, due)
+        yield facts.NodeAnswered(run, node, self._value(), self._chance.choice((None, "ada")))
+        yield facts.NodeReused(run, node, "run-0", self._chance.choice((None, self._value())))
+
+    def _of_pipeline(self, _at: int) -> Fact:
+        return self._chance.choice(
+            (
+                facts.GraphRecorded(self._chance.choice(("g1", "g2")), RAW),
+                facts.PipelinePaused("etl", "3 runs failed in a row"),
+                facts.PipelineUnpaused("etl"),
+            )
+        )
 
     def _of_event(self, _at: int) -> Fact | None:
         source, identity = self._chance.choice(("inbox", "rows")), f"e{self._chance.randrange(12)}"

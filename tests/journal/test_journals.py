@@ -14,7 +14,7 @@ from eventflow import facts
 from eventflow.errors import JournalError, Refused, ValueNotStorable
 from eventflow.ports import Below, Ending
 from eventflow.projections import CheckpointRow, EventRow, KeyRow, NodeRow, RunRow, SeenRow
-from tests.journal.histories import a_run, recorded, submitted, succeeded, unit
+from tests.journal.histories import RAW, a_run, recorded, submitted, succeeded, unit
 
 
 async def test_a_commit_gives_the_place_of_its_last_fact(opener):
@@ -63,11 +63,19 @@ async def test_a_refused_unit_leaves_nothing_behind(opener):
         (succeeded("a", "n", attempt=2), "nodes", ("a", "n")),
         (facts.CheckpointSaved("a", "n", 2, 1), "nodes", ("a", "n")),
         (facts.NodeFailed("a", "n", "failed"), "nodes", ("a", "n")),
+        (succeeded("a", "map", attempt=0), "nodes", ("a", "map")),
+        (facts.MapExpanded("a", "map", 2, facts.Inline(RAW)), "nodes", ("a", "map")),
+        (facts.NodeCancelled("a", "n", 1), "nodes", ("a", "n")),
+        (facts.NodeFellBack("a", "n", facts.Inline(RAW)), "nodes", ("a", "n")),
+        (facts.NodeSuspended("a", "n", "time", RAW), "nodes", ("a", "n")),
+        (facts.NodeAnswered("a", "n", facts.Inline(RAW)), "nodes", ("a", "n")),
+        (facts.RunWoken("a"), "runs", ("a",)),
     ],
 )
 async def test_a_unit_that_finds_another_state_names_the_row(opener, given, table, key):
     async with opener() as journal:
-        await journal.commit(unit(submitted("a", key="k"), recorded("inbox", "1"), facts.AttemptStarted("a", "n", 1)))
+        of_nodes = (facts.AttemptStarted("a", "n", 1), facts.MapExpanded("a", "map", 2, facts.Inline(RAW)))
+        await journal.commit(unit(submitted("a", key="k"), recorded("inbox", "1"), *of_nodes))
         with pytest.raises(Refused) as refused:
             await journal.commit(unit(given))
     assert (refused.value.table, refused.value.key) == (table, key)

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from eventflow import facts, states
+from eventflow.definition import graph as graphs
 from eventflow.errors import JournalVersion, NotFound
 from eventflow.journal.connection import connect
 from eventflow.journal.migrations import migrate, version_of
 from eventflow.journal.place import Place
-from eventflow.journal.preparation import prepare
+from eventflow.journal.preparation import make, prepare
 from eventflow.journal.queries import MIGRATIONS, Migration, statements_of
 from eventflow.journal.sqlite import open_sqlite
 from eventflow.journal.verify import verify
 from eventflow.journal.view import read_sqlite
-from tests.journal.histories import a_run, submitted, unit
+from eventflow.projections import NodeRow, PipelineRow, RunRow, WaitRow
+from tests.journal.histories import RAW, a_run, submitted, unit
 
 MORE = (
     *MIGRATIONS,
@@ -118,6 +121,66 @@ async def test_an_older_journal_is_not_read_without_a_daemon(place, clock):
     with pytest.raises(JournalVersion, match="eventflow serve"):
         async with read_sqlite(place.folder, clock=clock):
             pass
+
+
+# A journal of an older version, as the code of that time left it
+
+OLD = Path(__file__).parent / "old"
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Place:
+    """A journal of version 1, to which no later migration has come, with its mark lost."""
+    place = Place(tmp_path)
+    make(place.journal, ignore, MIGRATIONS[:1])
+    with contextlib.closing(sqlite3.connect(place.journal)) as connection, connection:
+        for statement in statements_of((OLD / "0001.sql").read_text()):
+            connection.execute(statement)
+    return place
+
+
+def rows_of(path: Path, columns: dict[str, list[str]]) -> dict[str, list[tuple[object, ...]]]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return {name: connection.execute(f"SELECT {', '.join(of)} FROM {name}").fetchall() for name, of in columns.items()}
+
+
+def columns_of(path: Path) -> dict[str, list[str]]:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        return {name: [column for _, column, *_ in connection.execute(f"PRAGMA table_info({name})")] for name in names}
+
+
+def test_every_row_of_an_old_journal_is_there_after_the_migration(old):
+    columns = columns_of(old.journal)
+    before = rows_of(old.journal, columns)
+    assert all(before.values())
+    prepare(old, ignore)
+    assert rows_of(old.journal, columns) == before
+    assert rows_of(old.backup(1), columns) == before
+
+
+async def test_the_tables_of_an_old_journal_are_what_its_facts_say_today(old, clock):
+    async with open_sqlite(old.folder, clock=clock) as journal:
+        runs, nodes = await journal.select(RunRow), await journal.select(NodeRow)
+        records = await journal.records(0, limit=9999)
+        assert await journal.select(WaitRow) == []
+        assert await journal.select(PipelineRow) == []
+    assert verify(old.folder).problems == ()
+    assert {row.state for row in runs} == (states.OPEN_RUN | states.ENDED_RUN) - {states.SUSPENDED}
+    assert {row.state for row in nodes} == {"running", "retrying", "succeeded", "failed", "upstream_failed", "cancelled"}
+    assert {(row.parent, row.rerun_of, row.paused, row.waiting, row.ran) for row in runs} == {(None, None, False, 0, 0)}
+    assert {(row.cancel_requested, row.fallback) for row in nodes} == {(False, None)}
+    recorded = next(record.fact for record in records if isinstance(record.fact, facts.GraphRecorded))
+    assert [node.name for node in graphs.decode(recorded.graph).nodes] == ["load", "load_2", "check", "tell"]
+
+
+async def test_an_old_journal_is_written_on(old, clock):
+    async with open_sqlite(old.folder, clock=clock) as journal:
+        await journal.commit(unit(facts.RunPaused("open"), facts.AttemptLost("open", "load_2", 1, 5, "crash", 1)))
+        await journal.commit(unit(facts.NodeSuspended("open", "check", "time", RAW, due=7), facts.NodeSkipped("open", "tell", "tell")))
+        await journal.commit(unit(facts.RunSuspended("open", 1, ran=9)))
+        assert len(await journal.select(WaitRow)) == 1
+    assert verify(old.folder).problems == ()
 
 
 async def test_a_view_reads_what_a_running_journal_writes(tmp_path, clock):

@@ -16,7 +16,20 @@ from eventflow.journal.connection import connect
 from eventflow.journal.preparation import make
 from eventflow.journal.queries import MIGRATIONS, QUERIES
 from eventflow.journal.statements import question
-from eventflow.projections import TABLES, CheckpointRow, CursorRow, DecisionRow, EventRow, KeyRow, NodeRow, Row, RunRow, SeenRow
+from eventflow.projections import (
+    TABLES,
+    CheckpointRow,
+    CursorRow,
+    DecisionRow,
+    EventRow,
+    KeyRow,
+    NodeRow,
+    PipelineRow,
+    Row,
+    RunRow,
+    SeenRow,
+    WaitRow,
+)
 
 SQL_TYPES: dict[Any, str] = {str: "TEXT", int: "INTEGER", bool: "INTEGER"}
 
@@ -60,7 +73,11 @@ def test_migrations_are_numbered_from_one_without_a_gap():
         (RunRow, {"state": ("queued", "running")}, None, "runs_by_state"),
         (RunRow, {}, "seq", "runs_by_seq"),
         (RunRow, {"pipeline": "etl"}, "seq", "runs_by_pipeline"),
+        (RunRow, {"parent": "a"}, None, "runs_by_parent"),
+        (RunRow, {"pipeline": "etl", "state": ("failed", "succeeded")}, "ended_at", "runs_by_end"),
         (KeyRow, {"pipeline": "etl", "key": "k"}, None, "PRIMARY KEY"),
+        (WaitRow, {"run": "a"}, None, "PRIMARY KEY"),
+        (PipelineRow, {"pipeline": "etl"}, None, "PRIMARY KEY"),
         (NodeRow, {"run": "a"}, None, "PRIMARY KEY"),
         (CheckpointRow, {"run": "a", "node": "n"}, None, "PRIMARY KEY"),
         (EventRow, {}, "seq", "events_by_seq"),

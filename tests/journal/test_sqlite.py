@@ -19,6 +19,7 @@ import pytest
 from eventflow import facts
 from eventflow.errors import JournalDamaged, JournalError, JournalFull, JournalMisplaced, JournalOwned, Refused
 from eventflow.journal import checkpoints, connection
+from eventflow.journal.queries import MIGRATIONS
 from eventflow.journal.sqlite import open_sqlite
 from eventflow.projections import RunRow
 from tests.journal.histories import a_run, submitted, unit
@@ -286,9 +287,7 @@ async def test_each_step_of_a_life_has_its_points(folder, clock, notes):
     assert notes.points == [
         "journal.open.before",
         "journal.create.before",
-        "journal.migrate.before",
-        "journal.migrate.written",
-        "journal.migrate.after",
+        *["journal.migrate.before", "journal.migrate.written", "journal.migrate.after"] * len(MIGRATIONS),
         "journal.create.after",
         "journal.open.after",
         "journal.commit.before",

@@ -5,9 +5,29 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import assert_type
+from typing import Literal, assert_type
 
-from eventflow import Call, Event, Observation, Pipeline, Retry, Seen, Sensor, Trigger, World, pipeline, task
+from eventflow import (
+    Call,
+    Event,
+    Observation,
+    Pipeline,
+    Retry,
+    Seen,
+    Sensor,
+    Trigger,
+    World,
+    across,
+    each,
+    group,
+    maybe,
+    one_of,
+    otherwise,
+    pipeline,
+    skip,
+    task,
+    when,
+)
 
 
 @dataclass
@@ -103,3 +123,45 @@ class Ticks:
 ticks: Sensor[int] = Ticks()
 on_tick = Trigger("on-tick", on=ticks, run=retrain, params=lambda event: {"path": Path(str(event.data + 1)), "rates": []})
 assert_type(on_tick, Trigger[int])
+
+
+@task
+def judge(model: Model) -> Literal["improved", "regressed"]:
+    if model.accuracy < 0:
+        skip("nothing to judge")
+    return "improved"
+
+
+@task(rule="all_done")
+def report(model: Model | None, note: str = "") -> int:
+    return len(note)
+
+
+@pipeline
+def decide(path: Path, rates: list[float]) -> Model | bytes:
+    data = load(path)
+    models = fit.map(data.train, rate=each(rates))
+    assert_type(models, list[Model])
+    verdict = judge(models[0])
+    with when(verdict, "improved") as taken:
+        new = plain("x")
+    with otherwise():
+        old = models[1]
+    assert_type(taken, bool)
+    assert_type(one_of(new, old), bytes | Model)
+    assert_type(one_of(new), bytes)
+    assert_type(one_of(models[0], old, new, None), Model | bytes | None)
+    assert_type(maybe(old), Model | None)
+    with group("reports") as reports:
+        report(maybe(old), note="x")
+    keep.after(reports, taken)()
+    return one_of(new, old)
+
+
+@pipeline
+def tune(paths: list[Path], rates: list[float]) -> list[Model]:
+    assert_type(decide.map(each(paths, key=lambda path: path.name), rates), list[Model | bytes])
+    assert_type(retrain.options(name="again")(paths[0], rates), Model)
+    assert_type(fit.map(each([rates]), across((0.1, 0.2))), list[Model])
+    assert_type(retrain(paths[0], rates=rates), Model)
+    return retrain.options(min_success=0.9, max_active_items=8).map(path=across(paths), rates=rates)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eventflow import Pipeline, Retry, pipeline, task
+from eventflow import Pipeline, Retry, across, each, group, maybe, one_of, pipeline, task, when
 
 
 @task
@@ -47,7 +47,7 @@ retrain.bind("x.csv")  # type: ignore
 retrain.bind(Path("x"), rat=1)  # type: ignore
 retrain.bind(Path("x"), 1, 2)  # type: ignore
 retrain.run(5)  # type: ignore
-retrain(Path("x"))  # type: ignore
+retrain("x.csv")  # type: ignore
 pipeline(max_runs=1)  # type: ignore
 pipeline(max_active_runs="1")  # type: ignore
 Pipeline("etl")  # type: ignore
@@ -60,3 +60,26 @@ async def unit_tests() -> None:
     await load.fn("x")  # type: ignore
     await fit.fn([], 1)  # type: ignore
     _: int = retrain.run(Path("x"))  # type: ignore
+
+
+@pipeline
+def tune(paths: list[Path], rates: list[float]) -> list[str]:
+    rows = load(paths[0])
+    fit.map(rows, rates)  # type: ignore
+    fit.map(each(rates), rate=each(rates))  # type: ignore
+    fit.map(rows, across(paths))  # type: ignore
+    fit.map(rows)  # type: ignore
+    fit.map(rows, each(rates), 3)  # type: ignore
+    fit.map(rows, each(0.1))  # type: ignore
+    fit.map(rows, each(rates, key=lambda path: path.name))  # type: ignore
+    fit.map(rows, each(rates)).strip()  # type: ignore
+    fit(maybe(rows), 0.1)  # type: ignore
+    fit(one_of(rows, paths), 0.1)  # type: ignore
+    fit(one_of(), 0.1)  # type: ignore
+    retrain.map(paths)  # type: ignore
+    retrain.map(each(paths), rat=0.1)  # type: ignore
+    retrain.options(min_success="all")  # type: ignore
+    retrain.options(retry=3)  # type: ignore
+    when(rows, rows, match=1)  # type: ignore
+    group(5)  # type: ignore
+    return retrain(each(paths))  # type: ignore

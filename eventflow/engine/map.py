@@ -1,0 +1,184 @@
+"""A node that runs a graph of its own once per item of some lists.
+
+The lists are read once, and recorded item by item before any item begins; each item is a scope with nodes of its own. What the map hands
+on is the list of what its items made, which is stored with them and nowhere else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+import msgspec
+
+from eventflow import facts, states
+from eventflow.definition.bodies import MapBody
+from eventflow.definition.graph import Map
+from eventflow.engine.axes import Axes
+from eventflow.engine.gate import Outcome
+from eventflow.engine.inputs import resolve
+from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.scope import Scope
+from eventflow.facts import Failure, Value
+
+
+class Items(msgspec.Struct, frozen=True):
+    """The items of a map as they are recorded: the values of each list, and the items' names where they aren't numbers."""
+
+    values: dict[str, list[Value]]
+    keys: list[str] | None = None
+
+
+class MapExecution(NodeExecution):
+    """A map's node. It begins when its lists are known, and ends when its last item has."""
+
+    __slots__ = ("_axes", "_body", "_items", "_left", "_map", "_next", "_path", "_scopes")
+
+    def __init__(self, placed: Placed, map_: Map, body: MapBody) -> None:
+        super().__init__(placed)
+        self._map = map_
+        self._body = body
+        self._path = f"{placed.path}[]"
+        self._items = Items({})
+        self._axes = Axes(map_.axes, {})
+        self._scopes: list[Scope] = []
+        self._left = 0
+
+    @property
+    def has_row(self) -> bool:
+        return super().has_row or bool(self._items.values)
+
+    async def work(self) -> None:
+        """Read the lists, unless that was done before, and open the first items."""
+        if self.past.items is None:
+            try:
+                values, keys = await self._read_lists()
+            except Exception as error:  # noqa: BLE001 - lists and keys are the user's: whatever one raises is this node's failure
+                await self.fail(states.ITEMS, error)
+                return
+            await self._record(values, keys)
+        else:
+            await self._remember(self.past.items)
+        self._left = self._axes.count
+        if not self._left:
+            await self._end()
+        for _ in range(min(self._left, self._body.options.max_active_items or self._left)):
+            self._open_next()
+
+    async def value(self) -> object:
+        """Give the results of the items that succeeded, in order."""
+        if self.past.items is not None and not self._scopes:
+            await self._remember(self.past.items)
+            for _ in range(self._axes.count):
+                self._open_next()
+        return [await self._result(scope) for scope in self._scopes if scope.ending(self._map.result).state == states.SUCCEEDED]
+
+    # Its lists
+
+    async def _read_lists(self) -> tuple[dict[str, list[Value]], list[str] | None]:
+        lists = {name: _listed(name, await resolve(self.node.inputs[name], Any, self.reader)) for name in self._map.axes}
+        axes = Axes(self._map.axes, {name: len(items) for name, items in lists.items()})
+        keys = self._keys(axes, lists)
+        values: dict[str, list[Value]] = {}
+        for name, items in lists.items():
+            wanted = self._body.inputs.get(name, Any)
+            values[name] = [await self.frame.values.keep(self.frame.values.snapshot(item, wanted)) for item in items]
+        return values, keys
+
+    def _keys(self, axes: Axes, lists: Mapping[str, Sequence[object]]) -> list[str] | None:
+        key, named = self._body.key, self._body.keyed
+        if key is None or named is None:
+            return None
+        return axes.keys([key(lists[named][axes.place(named, index)]) for index in range(axes.count)])
+
+    async def _record(self, values: dict[str, list[Value]], keys: list[str] | None) -> None:
+        frame = self.frame
+        self._take(Items(values, keys))
+        kept = await frame.values.keep(frame.values.data(self._items))
+        await frame.commit(facts.MapExpanded(frame.run, self.name, self._axes.count, kept))
+        frame.ports.instrument.reached("engine.map.expanded")
+
+    async def _remember(self, kept: Value) -> None:
+        snapshot = await self.frame.values.read(kept)
+        self._take(_decoder.decode(snapshot.data))
+
+    def _take(self, items: Items) -> None:
+        self._items = items
+        self._axes = Axes(self._map.axes, {name: len(values) for name, values in items.values.items()})
+
+    # Its items
+
+    def _open_next(self) -> None:
+        index = len(self._scopes)
+        key = str(index) if self._items.keys is None else self._items.keys[index]
+        scope = Scope(
+            self._map.nodes,
+            partial(self._parameter, index),
+            self._hear,
+            self.frame.owner.ended,
+            name=f"{self.name}[{key}]",
+            path=self._path,
+        )
+        self._scopes.append(scope)
+        self.frame.owner.open(scope)
+
+    async def _parameter(self, index: int, name: str) -> object:
+        wanted = self._body.inputs.get(name, Any)
+        if name in self._map.axes:
+            return await self.frame.values.open(self._items.values[name][self._axes.place(name, index)], wanted)
+        return await resolve(self.node.inputs[name], wanted, self.reader)
+
+    async def _result(self, scope: Scope) -> object:
+        return None if self._map.result is None else await resolve(self._map.result, self._body.result, scope)
+
+    def _hear(self) -> None:
+        self._left -= 1
+        if self.outcome.done() or self.wish is not None:
+            return
+        if len(self._scopes) < self._axes.count:
+            self._open_next()
+        elif self._left == 0:
+            self.frame.owner.spawn(self._end, closing=self.is_closing)
+
+    # Its end
+
+    async def _end(self) -> None:
+        endings = [scope.ending(self._map.result) for scope in self._scopes]
+        succeeded = sum(1 for one in endings if one.state == states.SUCCEEDED)
+        failed = next((one for one in endings if one.state not in (states.SUCCEEDED, states.SKIPPED)), None)
+        needed = math.ceil(self._body.options.min_success * sum(1 for one in endings if one.state != states.SKIPPED) - _ROUNDING)
+        frame = self.frame
+        if failed is None or succeeded >= needed:
+            await self.settle(Outcome(states.SUCCEEDED, self.name), facts.MapEnded(frame.run, self.name, succeeded))
+        else:
+            what = _too_few(failed, succeeded, needed)
+            await self.settle(Outcome(states.FAILED, self.name, failure=what), facts.MapEnded(frame.run, self.name, succeeded, what))
+        frame.ports.instrument.reached("engine.map.ended")
+
+    async def cancel(self) -> None:
+        """End the map with all its items."""
+        self.is_cancelled = True
+        for scope in self._scopes:
+            for member in scope.members.values():
+                if not member.outcome.done():
+                    await cast("NodeExecution", member).cancel()
+        await super().cancel()
+
+
+def _listed(name: str, value: object) -> list[object]:
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        raise TypeError(f"{name!r} is mapped over, but it is no list of items: it is {type(value).__name__}")
+    return list(cast("Iterable[object]", value))
+
+
+def _too_few(failed: Outcome, succeeded: int, needed: int) -> Failure:
+    said = f"{succeeded} items succeeded, {needed} are needed; the first that failed is {failed.node}"
+    return Failure("ItemsFailed", f"{said}: {failed.failure}" if failed.failure else said)
+
+
+_ROUNDING = 1e-9
+"""0.9 of ten items are nine, though ten times 0.9 is a little more than that in binary."""
+
+_decoder = msgspec.json.Decoder(Items)

@@ -1,0 +1,286 @@
+"""A node that calls a task's function: its attempts, one after the other.
+
+Each attempt is two facts. Its start is journaled with or before its ending, or durably before the body where a crash under the body must
+be found out. Its ending is durable before the outcome is told to anyone, and is recorded even while the run is being stopped.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import anyio
+
+from eventflow import durations, facts, states
+from eventflow.context import Context, Stop
+from eventflow.definition.bodies import Body
+from eventflow.definition.graph import dependencies
+from eventflow.definition.options import NoFallback, TaskOptions
+from eventflow.definition.retries import next_try
+from eventflow.durations import SECOND
+from eventflow.engine import failures
+from eventflow.engine.attempt import Ending, Left, Raised, Returned, Stopped, attempt, is_cancelled
+from eventflow.engine.checkpoints import AttemptCheckpoint
+from eventflow.engine.frame import Wish
+from eventflow.engine.gate import Outcome
+from eventflow.engine.inputs import arguments, resolve
+from eventflow.engine.limits import is_limited
+from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.resources import Hold
+from eventflow.facts import Unit, Value
+from eventflow.ports import Slot
+
+
+class TaskExecution(NodeExecution):
+    """A task's node. `stop` is there while its body runs."""
+
+    __slots__ = ("_attempt", "_body", "_busy", "_crashes", "_failures", "_is_fallback", "_queued", "_saved", "_started_at", "stop")
+
+    def __init__(self, placed: Placed, body: Body) -> None:
+        super().__init__(placed)
+        past = placed.past
+        self.stop: Stop | None = None
+        self._attempt = past.attempt
+        self._body = body
+        self._crashes = past.crashes
+        self._failures = past.failures
+        self._is_fallback = past.fallback
+        self._queued = past.state == states.QUEUED
+        self._saved = past.saved
+        self._started_at = 0
+        self._busy: Slot | None = None
+
+    @property
+    def attempt(self) -> int:
+        return self._attempt
+
+    @property
+    def has_row(self) -> bool:
+        return self._queued or self._attempt > 0
+
+    async def work(self) -> None:
+        """Make one attempt and record how it ended. Where the node is to stop before, make none."""
+        if self._busy is not None:
+            await self._busy.ended()
+        body = self._called
+        async with self.frame.alone if self._on_last_chance else _IN_COMPANY:
+            hold = await self._enter(body.options) if is_limited(body.options) else None
+            if not self.outcome.done():
+                await self._make(body, hold)
+
+    async def _make(self, body: Body, hold: Hold | None) -> None:
+        slot: Slot | None = None
+        try:
+            async with self.frame.ports.executor.slot(body.fn) as slot:
+                if self.wish is None:
+                    await self._attempt_in(body, slot)
+        finally:
+            if hold is not None and slot is not None and slot.running:
+                # A thread that would not stop holds on to what it uses.
+                slot.when_ended(hold.release)
+            elif hold is not None:
+                hold.release()
+
+    async def _enter(self, options: TaskOptions) -> Hold | None:
+        """Wait for what an attempt's limits ask for; where that takes too long, the node fails."""
+        frame = self.frame
+        patience = None if options.queue_timeout is None else durations.microseconds(options.queue_timeout)
+        until = None if patience is None else frame.ports.clock.now() + patience
+        if not self.has_row:
+            frame.ports.journal.enqueue(frame.unit(facts.NodeQueued(frame.run, self.name, until)))
+            frame.ports.instrument.reached("engine.node.queued")
+            self._queued = True
+        elif self._queued and self.past.queued_until is not None:
+            until = self.past.queued_until
+        if until is None:
+            return await frame.limits.enter(self.node.task, options, frame.order)
+        with anyio.CancelScope() as scope:
+            timer = frame.ports.clock.call_later(max(0.0, (until - frame.ports.clock.now()) / SECOND), scope.cancel)
+            try:
+                return await frame.limits.enter(self.node.task, options, frame.order)
+            finally:
+                timer.cancel()
+        await self.fail(states.QUEUE, TimeoutError(f"nothing became free for it within {options.queue_timeout}"))
+        return None
+
+    async def asked(self) -> bool:
+        rule, frame = self._body.options.rule, self.frame
+        try:
+            runs = callable(rule) and bool(rule(self._upstream()))
+        except Exception as error:  # noqa: BLE001 - the predicate is the user's: what it raises is this node's failure
+            await self.fail(states.RULE, error)
+            return False
+        if not runs:
+            await self.skip(None)
+            return False
+        with anyio.CancelScope(shield=True):
+            await frame.commit(facts.NodeQueued(frame.run, self.name))
+            self._queued = True
+        frame.ports.instrument.reached("engine.rule.asked")
+        return True
+
+    async def value(self) -> object:
+        outcome = self.outcome.result()
+        if outcome.passes:
+            name, first = next(iter(self.node.inputs.items()))
+            return await resolve(first, self._body.inputs.get(name), self.reader)
+        if outcome.result is None:
+            raise AssertionError(f"{self.name} is read before it has succeeded")
+        return await self.frame.values.open(outcome.result, self._body.result)
+
+    def _upstream(self) -> dict[str, str]:
+        names = (name for one in dependencies(self.node) for name in one.nodes)
+        return {name: self.reader.outcome(name).state for name in names}
+
+    @property
+    def _called(self) -> Body:
+        return self._body.fallback if self._is_fallback and self._body.fallback is not None else self._body
+
+    @property
+    def _on_last_chance(self) -> bool:
+        # Of several nodes under which the process died, one is the culprit: each alone, it dies without taking the others along.
+        return self._crashes > 0 and self._crashes + 1 >= self._body.options.max_crashes
+
+    # One attempt
+
+    async def _record_start(self) -> None:
+        frame = self.frame
+        self._attempt += 1
+        self.due = None
+        queued, self._queued = self._queued, False
+        unit = frame.unit(facts.AttemptStarted(frame.run, self.name, self._attempt, queued=queued))
+        self._started_at = unit.at
+        if frame.careful or self._body.options.at_most_once:
+            with anyio.CancelScope(shield=True):
+                await frame.ports.journal.commit(unit)
+        else:
+            frame.ports.journal.enqueue(unit)
+        frame.ports.instrument.reached("engine.attempt.started")
+
+    async def _attempt_in(self, body: Body, slot: Slot) -> None:
+        self._busy = slot
+        self.frame.attempting.add(self)
+        try:
+            await self._record_start()
+            await self._attempt_from(body, slot)
+        finally:
+            self.frame.attempting.discard(self)
+
+    async def _attempt_from(self, body: Body, slot: Slot) -> None:
+        self.stop = Stop()
+        frame = self.frame
+        checkpoint = AttemptCheckpoint(self._saved, frame.values, self._save, frame.owner.spawn, frame.ports.instrument)
+        ending = await self._call(body, slot, checkpoint, self.stop)
+        self.stop = None
+        frame.ports.instrument.reached("engine.attempt.ended")
+        with anyio.CancelScope(shield=True):
+            await self._record_ending(ending, slot, checkpoint)
+
+    async def _call(self, body: Body, slot: Slot, checkpoint: AttemptCheckpoint, stop: Stop) -> Ending:
+        frame = self.frame
+        context = Context(frame.run, frame.pipeline, self.name, self._attempt, checkpoint, stop)
+        try:
+            args, kwargs = await arguments(self.node, body, self.reader)
+            await checkpoint.open()
+        except BaseException as error:  # noqa: BLE001 - inputs are user values: whatever one raises when it is read fails this attempt alone
+            return Stopped(begun=False) if is_cancelled() else Raised(error, states.INPUT)
+        if self.wish is not None:
+            # It came while the start was recorded or the inputs were read: the body isn't begun any more.
+            return Stopped(begun=False)
+        return await attempt(body, args, kwargs, context=context, slot=slot, values=frame.values, clock=frame.ports.clock)
+
+    async def _save(self, position: int, state: Value | None) -> None:
+        frame = self.frame
+        await frame.commit(facts.CheckpointSaved(frame.run, self.name, self._attempt, position, state))
+        frame.ports.instrument.reached("engine.checkpoint.saved")
+
+    # Its ending
+
+    async def _record_ending(self, ending: Ending, slot: Slot, checkpoint: AttemptCheckpoint) -> None:
+        is_wanted = self.wish in (None, Wish.SHUTDOWN)
+        if isinstance(ending, Returned) and is_wanted:
+            checkpoint.drop()
+            await self._succeed(ending)
+            return
+        await checkpoint.close()
+        self._saved = checkpoint.saved
+        if isinstance(ending, Left) and is_wanted:
+            skipped = facts.AttemptSkipped(self.frame.run, self.name, self._attempt, self._started_at, ending.reason)
+            await self.settle(Outcome(states.SKIPPED, self.name, by=self.name), skipped)
+        elif isinstance(ending, Raised) and is_wanted:
+            await self._fail(ending)
+        else:
+            await self._be_stopped(slot, begun=not isinstance(ending, Stopped) or ending.begun)
+
+    async def _succeed(self, ending: Returned) -> None:
+        frame = self.frame
+        try:
+            result = await frame.values.keep(ending.result)
+        except OSError as error:
+            await self._fail(Raised(error, states.RESULT))
+            return
+        await frame.commit(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result))
+        frame.ports.instrument.reached("engine.attempt.succeeded")
+        self.tell(Outcome(states.SUCCEEDED, self.name, result))
+
+    async def _fail(self, ending: Raised) -> None:
+        frame = self.frame
+        self._failures += 1
+        what = failures.failure(ending.error)
+        now = frame.ports.clock.now()
+        failed = facts.AttemptFailed(frame.run, self.name, self._attempt, self._started_at, ending.reason, what)
+        retry = self._called.options.retry
+        wait = next_try(retry, ending.error, self._failures, frame.ports.random.fraction())
+        if wait is not None:
+            await self._try_again(Unit(now, (_due(failed, now + round(wait * SECOND)),)))
+        elif self._body.fallback is not None and not self._is_fallback:
+            self._is_fallback, self._failures = True, 0
+            await self._try_again(Unit(now, (_due(failed, now, fallback=True),)))
+        elif self._body.options.fallback is not NoFallback.NONE and self._body.fallback is None:
+            await self._fall_back(failed)
+        else:
+            await self.settle(
+                Outcome(states.FAILED, self.name, failure=what), failed, facts.NodeFailed(frame.run, self.name, states.FAILED)
+            )
+
+    async def _try_again(self, unit: Unit) -> None:
+        await self.frame.ports.journal.commit(unit)
+        self.frame.ports.instrument.reached("engine.attempt.failed")
+        failed = unit.facts[0]
+        self.due = failed.due if isinstance(failed, facts.AttemptFailed) else None
+
+    async def _fall_back(self, failed: facts.AttemptFailed) -> None:
+        frame = self.frame
+        try:
+            result = await frame.values.keep(frame.values.snapshot(self._body.options.fallback, self._body.result))
+        except Exception as error:  # noqa: BLE001 - the fallback is a value of the user's: one that can't be kept is none
+            frame.ports.instrument.troubled("engine.fallback", error)
+            await self.settle(
+                Outcome(states.FAILED, self.name, failure=failed.failure), failed, facts.NodeFailed(frame.run, self.name, states.FAILED)
+            )
+            return
+        await self.settle(Outcome(states.SUCCEEDED, self.name, result), failed, facts.NodeFellBack(frame.run, self.name, result))
+
+    async def _be_stopped(self, slot: Slot, *, begun: bool) -> None:
+        frame = self.frame
+        # Cancelled from around the engine, before the engine itself could say why.
+        frame.shutdown = frame.shutdown or self.wish is None
+        if self.wish is not Wish.SHUTDOWN:
+            reason = states.ABANDONED if slot.running else states.CANCELLED
+            cancelled = facts.AttemptCancelled(frame.run, self.name, self._attempt, self._started_at, reason)
+            await self.settle(Outcome(states.CANCELLED, self.name), cancelled)
+            return
+        lost = facts.AttemptLost(frame.run, self.name, self._attempt, self._started_at, states.SHUTDOWN, self._crashes)
+        if begun and self._body.options.at_most_once:
+            unknown = Outcome(states.FAILED, self.name, failure=failures.lost(states.UNKNOWN))
+            await self.settle(unknown, lost, facts.NodeFailed(frame.run, self.name, states.UNKNOWN))
+            return
+        await frame.commit(lost)
+
+
+def _due(failed: facts.AttemptFailed, due: int, *, fallback: bool = False) -> facts.AttemptFailed:
+    return facts.AttemptFailed(
+        failed.run, failed.node, failed.attempt, failed.started_at, failed.reason, failed.failure, due, fallback=fallback
+    )
+
+
+_IN_COMPANY = nullcontext()

@@ -1,0 +1,109 @@
+"""A node that waits for the world: an event, an answer of a person, a time. It is a row, and holds nothing while it waits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, cast
+
+import msgspec
+
+from eventflow import codec, facts, states
+from eventflow.definition.bodies import WaitBody
+from eventflow.definition.graph import Wait
+from eventflow.durations import SECOND
+from eventflow.engine import wanted as wants
+from eventflow.engine.inputs import resolve
+from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.wanted import AnswerWanted, EventWanted, OpenWait, TimeWanted, Wanted
+
+
+class SuspendedExecution(NodeExecution):
+    """A node that begins by writing down what it waits for. `Waits` ends it."""
+
+    __slots__ = ()
+
+    async def cancel(self) -> None:
+        await super().cancel()
+        self.frame.outside.drop(self.frame.run, self.name)
+
+    def suspend(self, wanted: Wanted, since: int, due: int | None) -> None:
+        """Wait from here on; that it does is durable."""
+        self.suspended = True
+        self.frame.ports.instrument.reached("engine.node.suspended")
+        self.frame.outside.suspend(OpenWait(self.frame.run, self.frame.pipeline, self.name, wanted, since, due))
+
+
+class WaitExecution(SuspendedExecution):
+    """A node that waits for an event, an answer or a time."""
+
+    __slots__ = ("_body", "_wait")
+
+    def __init__(self, placed: Placed, wait: Wait, body: WaitBody) -> None:
+        super().__init__(placed)
+        self._wait = wait
+        self._body = body
+
+    async def work(self) -> None:
+        frame = self.frame
+        now = frame.ports.clock.now()
+        due = None if self._body.timeout is None else now + round(self._body.timeout * SECOND)
+        try:
+            if self._wait.kind == states.TIME:
+                wanted, due = TimeWanted(), _instant(await self._input("instant"))
+            else:
+                wanted = await (self._event() if self._wait.kind == states.EVENT else self._answer())
+        except Exception as error:  # noqa: BLE001 - what it waits for is made of the user's values: what one raises is this node's failure
+            await self.fail(states.INPUT, error)
+            return
+        await frame.commit(facts.NodeSuspended(frame.run, self.name, self._wait.kind, wants.encode(wanted), due))
+        self.suspend(wanted, now, due)
+
+    async def value(self) -> object:
+        result = self.outcome.result().result
+        return None if result is None else await self.frame.values.open(result, self._body.result)
+
+    async def _input(self, name: str) -> Any:
+        binding = self.node.inputs.get(name)
+        return None if binding is None else await resolve(binding, self._body.inputs.get(name, Any), self.reader)
+
+    async def _event(self) -> EventWanted:
+        match = cast("dict[str, object]", await self._input("match") or {})
+        return EventWanted(
+            _text("source", await self._input("source")) or "",
+            _text("type", await self._input("type")),
+            _text("subject", await self._input("subject")),
+            {path: msgspec.Raw(codec.encode(value)) for path, value in match.items()},
+            self._default,
+        )
+
+    async def _answer(self) -> AnswerWanted:
+        shown = self.frame.values.snapshot(await self._input("show")) if "show" in self.node.inputs else None
+        is_shown = shown is not None and shown.codec == "json"
+        return AnswerWanted(
+            self._body.question,
+            msgspec.Raw(codec.canonical(_form(self._body.result))),
+            self._body.who,
+            msgspec.Raw(shown.data) if shown is not None and is_shown else None,
+            self._default,
+        )
+
+    @property
+    def _default(self) -> msgspec.Raw | None:
+        return None if self._body.default is None else msgspec.Raw(self._body.default)
+
+
+def _form(annotation: object) -> dict[str, Any]:
+    (shape,), defs = codec.schemas([annotation])
+    return shape | {"$defs": defs} if defs else shape
+
+
+def _instant(value: object) -> int:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise TypeError(f"sleep_until takes an instant with a time zone, not {value!r}")
+    return round(value.timestamp() * SECOND)
+
+
+def _text(name: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    raise TypeError(f"wait_for takes a text as {name}, not {value!r}")

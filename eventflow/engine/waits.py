@@ -1,0 +1,274 @@
+"""All open waits of an engine: for events, answers, instants and the ends of other runs. Each is a row, and an entry in a dict here.
+
+A wait ends once, by a durable fact; its run is told afterwards, and woken where it was suspended. What comes while nobody looks, as
+between a crash and the next start, is found by looking back: events are durable, and so are the ends of runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any
+
+import anyio
+import msgspec
+from anyio.abc import TaskGroup
+
+from eventflow import codec, facts, ids, states
+from eventflow.definition.bodies import WaitBody
+from eventflow.durations import SECOND
+from eventflow.engine import wanted as wants
+from eventflow.engine.catalogue import Catalogue
+from eventflow.engine.failures import failure
+from eventflow.engine.gate import Outcome
+from eventflow.engine.opened import OpenRuns
+from eventflow.engine.recovery import path_of
+from eventflow.engine.values import Values
+from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted
+from eventflow.errors import InvalidRequest, NotFound, Refused
+from eventflow.events import Event
+from eventflow.facts import Failure, Inline, Unit
+from eventflow.ports import Below, Ports
+from eventflow.projections import EventRow, NodeRow, RunRow, WaitRow
+
+LONGEST_REST = 3600.0
+"""Seconds after which a wait with an end looks at the clock again, which may have been set meanwhile."""
+
+_PAGE = 200
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """An open wait, as people see it. Instants are microseconds UTC; `form` is a JSON Schema, `shown` what they are to see, as JSON."""
+
+    run: str
+    pipeline: str
+    node: str
+    kind: str
+    since: int
+    due: int | None
+    question: str | None = None
+    who: tuple[str, ...] = ()
+    form: msgspec.Raw | None = None
+    shown: msgspec.Raw | None = None
+
+
+class Waits:
+    """Knows every open wait, and ends it when its time has come. It works between `begin` and the engine's end."""
+
+    def __init__(self, ports: Ports, values: Values, catalogue: Catalogue, runs: OpenRuns) -> None:
+        self._ports = ports
+        self._values = values
+        self._catalogue = catalogue
+        self._runs = runs
+        self._open: dict[str, dict[str, OpenWait]] = {}
+        self._listening: dict[str, dict[OpenWait, None]] = {}
+        self._parents: dict[str, list[OpenWait]] = {}
+        self._tasks: TaskGroup | None = None
+        runs.on_end = self._hear_end
+
+    def begin(self, tasks: TaskGroup) -> None:
+        """Work from here on; `tasks` owns what ends waits."""
+        self._tasks = tasks
+
+    async def recover(self) -> None:
+        """Take up the waits that an earlier process left, and end those whose time came meanwhile."""
+        journal = self._ports.journal
+        rows = await journal.select(WaitRow)
+        found = await journal.facts([row.seq for row in rows])
+        for row in rows:
+            opened, fact = self._runs.find(row.run), found.get(row.seq)
+            if opened is not None and isinstance(fact, facts.NodeSuspended):
+                self.add(OpenWait(row.run, opened.pipeline, row.node, wants.decode(fact.wanted), row.since, row.due))
+
+    def count(self, run: str) -> int:
+        """Give how many waits of a run are open."""
+        return len(self._open.get(run, ()))
+
+    def add(self, wait: OpenWait) -> None:
+        """Take a wait that has just become durable."""
+        self._open.setdefault(wait.run, {})[wait.node] = wait
+        if wait.due is not None:
+            self._set_timer(wait)
+        if isinstance(wait.wanted, EventWanted):
+            self._listening.setdefault(wait.wanted.source, {})[wait] = None
+            self._spawn(self._look_back, wait)
+        elif isinstance(wait.wanted, ChildWanted):
+            self._parents.setdefault(wait.wanted.run, []).append(wait)
+            if self._runs.find(wait.wanted.run) is None:
+                self._spawn(self._end_with_child, wait)
+
+    def drop(self, run: str, node: str) -> None:
+        """Forget a wait that has ended."""
+        wait = self._open.get(run, {}).pop(node, None)
+        if wait is not None:
+            self._let_go(wait)
+            if not self._open[run]:
+                del self._open[run]
+
+    def stop(self) -> None:
+        """End no more waits."""
+        self._tasks = None
+        for waits in self._open.values():
+            for wait in waits.values():
+                if wait.timer is not None:
+                    wait.timer.cancel()
+
+    # What ends waits
+
+    def happened(self, events: Sequence[facts.EventRecorded]) -> None:
+        """Have waits end with events that have just become durable."""
+        for event in events:
+            for wait in tuple(self._listening.get(event.source, ())):
+                self._offer(wait, event)
+
+    def waiting(self) -> list[Waiting]:
+        """Give all open waits, the oldest first."""
+        waits = [wait for waits in self._open.values() for wait in waits.values()]
+        return [_shown(wait) for wait in sorted(waits, key=lambda wait: (wait.since, wait.run, wait.node))]
+
+    async def answer(self, run: str, node: str, answer: object, by: str | None) -> None:
+        """End a wait with a person's answer, durably. Raises `NotFound`, and `InvalidRequest` where the answer can't be taken."""
+        wait = self._open.get(run, {}).get(node)
+        if wait is None or wait.taken or not isinstance(wait.wanted, AnswerWanted):
+            raise await self._unanswerable(run, node)
+        if wait.wanted.who and by not in wait.wanted.who:
+            raise InvalidRequest(f"{by or 'nobody in particular'} may not answer this: {', '.join(wait.wanted.who)} may")
+        result = await self._values.keep(self._values.snapshot(*self._formed(wait, answer)))
+        if not await self._end(wait, Outcome(states.SUCCEEDED, node, result), facts.NodeAnswered(run, node, result, by)):
+            raise await self._unanswerable(run, node)
+
+    def _offer(self, wait: OpenWait, event: facts.EventRecorded) -> bool:
+        if wait.taken or not isinstance(wait.wanted, EventWanted) or not wait.wanted.is_met_by(event):
+            return False
+        wait.taken = True
+        self._spawn(self._end_with_event, wait, event)
+        return True
+
+    async def _end_with_event(self, wait: OpenWait, event: facts.EventRecorded) -> None:
+        data: Event[Any] = Event(id=event.id, source=event.source, type=event.type, data=event.data, time=event.time, subject=event.subject)
+        result = await self._values.keep(self._values.data(data))
+        answered = facts.NodeAnswered(wait.run, wait.node, result, event.event)
+        await self._end(wait, Outcome(states.SUCCEEDED, wait.node, result), answered)
+
+    async def _look_back(self, wait: OpenWait) -> None:
+        """Look for the event among those that came since the run was submitted, unless another node of the run has taken it."""
+        journal = self._ports.journal
+        rows = await journal.select(RunRow, run=wait.run)
+        if not rows or not isinstance(wait.wanted, EventWanted):
+            return
+        used = {row.reason for row in await journal.select(NodeRow, run=wait.run, state=states.SUCCEEDED)}
+        seqs: list[int] = []
+        page = await self._events_before(wait.wanted.source, None)
+        while page:
+            seqs += [row.seq for row in page if row.seq > rows[0].seq and row.event not in used]
+            page = await self._events_before(wait.wanted.source, page[-1].seq) if page[-1].seq > rows[0].seq else []
+        for _, event in sorted((await journal.facts(seqs)).items()):
+            if isinstance(event, facts.EventRecorded) and self._offer(wait, event):
+                return
+
+    async def _events_before(self, source: str, seq: int | None) -> list[EventRow]:
+        bound = {} if seq is None else {"seq": Below(seq)}
+        return await self._ports.journal.select(EventRow, source=source, order="seq", descending=True, limit=_PAGE, **bound)
+
+    def _hear_end(self, run: str) -> None:
+        for node in tuple(self._open.get(run, ())):
+            self.drop(run, node)
+        for wait in self._parents.get(run, ()):
+            self._spawn(self._end_with_child, wait)
+
+    async def _end_with_child(self, wait: OpenWait) -> None:
+        child = wait.wanted.run if isinstance(wait.wanted, ChildWanted) else ""
+        rows = await self._ports.journal.select(RunRow, run=child)
+        row = rows[0] if rows else None
+        seq = None if row is None else row.result_seq
+        ending = None if seq is None else (await self._ports.journal.facts([seq])).get(seq)
+        if isinstance(ending, facts.RunSucceeded):
+            answered = facts.NodeAnswered(wait.run, wait.node, ending.result, child)
+            await self._end(wait, Outcome(states.SUCCEEDED, wait.node, ending.result), answered)
+            return
+        said = str(ending.failure) if isinstance(ending, facts.RunFailed) else "it was cancelled"
+        await self._fail(wait, states.CHILD, Failure("ChildFailed", f"run {ids.short(child)}: {said}"))
+
+    def _set_timer(self, wait: OpenWait) -> None:
+        left = ((wait.due or 0) - self._ports.clock.now()) / SECOND
+        wait.timer = self._ports.clock.call_later(min(max(left, 0.0), LONGEST_REST), partial(self._hear_clock, wait))
+
+    def _hear_clock(self, wait: OpenWait) -> None:
+        if (wait.due or 0) > self._ports.clock.now():
+            self._set_timer(wait)
+        elif not wait.taken:
+            wait.taken = True
+            self._spawn(self._expire, wait)
+
+    async def _expire(self, wait: OpenWait) -> None:
+        default = wait.wanted.default
+        if default is None and not isinstance(wait.wanted, TimeWanted):
+            await self._fail(wait, states.DEADLINE, failure(TimeoutError(f"what {wait.node} waits for didn't come in time")))
+            return
+        result = Inline(default or msgspec.Raw(b"null"))
+        await self._end(
+            wait, Outcome(states.SUCCEEDED, wait.node, result), facts.NodeAnswered(wait.run, wait.node, result, states.DEADLINE)
+        )
+
+    # How a wait ends
+
+    async def _fail(self, wait: OpenWait, reason: str, what: Failure) -> None:
+        failed = facts.NodeFailed(wait.run, wait.node, reason, what)
+        await self._end(wait, Outcome(states.FAILED, wait.node, failure=what), failed)
+
+    async def _end(self, wait: OpenWait, outcome: Outcome, happened: facts.NodeAnswered | facts.NodeFailed) -> bool:
+        """Record the end of a wait and tell its run, unless it has ended otherwise."""
+        self._ports.instrument.reached("engine.wait.before")
+        try:
+            with anyio.CancelScope(shield=True):
+                await self._ports.journal.commit(Unit(self._ports.clock.now(), (happened,)))
+        except Refused:
+            return False
+        self._ports.instrument.reached("engine.wait.after")
+        self.drop(wait.run, wait.node)
+        self._runs.tell(wait.run, wait.node, outcome)
+        return True
+
+    def _let_go(self, wait: OpenWait) -> None:
+        wait.taken = True
+        if wait.timer is not None:
+            wait.timer.cancel()
+        if isinstance(wait.wanted, EventWanted):
+            self._listening.get(wait.wanted.source, {}).pop(wait, None)
+        elif isinstance(wait.wanted, ChildWanted):
+            left = [one for one in self._parents.pop(wait.wanted.run, ()) if one is not wait]
+            if left:
+                self._parents[wait.wanted.run] = left
+
+    def _formed(self, wait: OpenWait, answer: object) -> tuple[object, object]:
+        definition = self._catalogue.definition(wait.pipeline)
+        body = None if definition is None else definition.bodies.get(path_of(wait.node))
+        if not isinstance(body, WaitBody):
+            raise InvalidRequest(f"{wait.node} can't be answered: its pipeline is no longer in the code")
+        try:
+            return codec.decode(codec.canonical(answer), body.result), body.result
+        except Exception as error:  # the form may be a class of the user's own, whose `__post_init__` raises what it likes
+            raise InvalidRequest(f"the answer doesn't fit its form: {error}") from error
+
+    async def _unanswerable(self, run: str, node: str) -> NotFound | InvalidRequest:
+        rows = await self._ports.journal.select(NodeRow, run=run, node=node)
+        named = f"{ids.short(run)}/{node}"
+        if not rows:
+            return NotFound(f"nothing is asked at {named}")
+        row = rows[0]
+        if row.state == states.SUCCEEDED and row.attempt == 0:
+            return InvalidRequest(f"{named} has been answered already" + (f", by {row.reason}" if row.reason else ""))
+        return InvalidRequest(f"{named} is {row.state}: it doesn't wait for an answer")
+
+    def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        if self._tasks is not None:
+            self._tasks.start_soon(function, *args)
+
+
+def _shown(wait: OpenWait) -> Waiting:
+    kind = str(wait.wanted.__struct_config__.tag)
+    plain = Waiting(wait.run, wait.pipeline, wait.node, kind, wait.since, wait.due)
+    if not isinstance(wait.wanted, AnswerWanted):
+        return plain
+    asked = wait.wanted
+    return msgspec.structs.replace(plain, question=asked.question, who=asked.who, form=asked.form, shown=asked.shown)

@@ -1,0 +1,91 @@
+"""What suspended nodes wait for, as it is recorded: plain data, so that it stands whatever becomes of the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import msgspec
+
+from eventflow import codec
+from eventflow.facts import EventRecorded
+from eventflow.ports import Timer
+
+
+class EventWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="event"):
+    """An event of a source, with what else is given: its type, its subject, and what stands at dotted paths in its data."""
+
+    source: str
+    type: str | None = None
+    subject: str | None = None
+    match: dict[str, msgspec.Raw] = {}
+    default: msgspec.Raw | None = None
+
+    def is_met_by(self, event: EventRecorded) -> bool:
+        """Tell whether an event is the one."""
+        if event.source != self.source or self.type not in (None, event.type) or self.subject not in (None, event.subject):
+            return False
+        data = msgspec.json.decode(event.data) if self.match else None
+        return all(_at(data, path) == msgspec.json.decode(value) for path, value in self.match.items())
+
+
+class AnswerWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="answer"):
+    """A person's answer to a question: of a form (JSON Schema), from one of `who`, or from anybody; `shown` is what they are to see."""
+
+    question: str
+    form: msgspec.Raw
+    who: tuple[str, ...] = ()
+    shown: msgspec.Raw | None = None
+    default: msgspec.Raw | None = None
+
+
+class TimeWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="time"):
+    """An instant, which is the wait's `due`."""
+
+    default: msgspec.Raw | None = None
+
+
+class ChildWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="child"):
+    """The end of a run."""
+
+    run: str
+    default: msgspec.Raw | None = None
+
+
+Wanted = EventWanted | AnswerWanted | TimeWanted | ChildWanted
+
+
+@dataclass(eq=False, slots=True)
+class OpenWait:
+    """A wait that hasn't ended: whose it is, for what, since when and until when; `taken` once something ends it."""
+
+    run: str
+    pipeline: str
+    node: str
+    wanted: Wanted
+    since: int
+    due: int | None
+    timer: Timer | None = None
+    taken: bool = False
+
+
+def encode(wanted: Wanted) -> msgspec.Raw:
+    """Give what a node waits for as JSON."""
+    return msgspec.Raw(codec.canonical(wanted))
+
+
+def decode(raw: msgspec.Raw) -> Wanted:
+    """Give what `encode` wrote."""
+    return _decoder.decode(raw)
+
+
+def _at(data: object, path: str) -> object:
+    for name in path.split("."):
+        if not isinstance(data, dict) or name not in data:
+            return _NOTHING
+        data = cast("dict[str, Any]", data)[name]
+    return data
+
+
+_NOTHING = object()
+_decoder: msgspec.json.Decoder[Wanted] = msgspec.json.Decoder(Wanted)
