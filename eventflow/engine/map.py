@@ -7,7 +7,7 @@ on is the list of what its items made, which is stored with them and nowhere els
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -116,7 +116,7 @@ class MapExecution(NodeExecution):
         scope = Scope(
             self._map.nodes,
             partial(self._parameter, index),
-            self._hear,
+            self._heard(),
             self.frame.owner.ended,
             name=f"{self.name}[{key}]",
             path=self._path,
@@ -132,6 +132,18 @@ class MapExecution(NodeExecution):
 
     async def _result(self, scope: Scope) -> object:
         return None if self._map.result is None else await resolve(self._map.result, self._body.result, scope)
+
+    def _heard(self) -> Callable[[str, Outcome], None]:
+        """Give what hears of the ends of one item's nodes, and so of its own."""
+        unended = len(self._map.nodes)
+
+        def hear(_role: str, _outcome: Outcome) -> None:
+            nonlocal unended
+            unended -= 1
+            if unended == 0:
+                self._hear()
+
+        return hear
 
     def _hear(self) -> None:
         self._left -= 1

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 import anyio
+from anyio import TaskHandle
 
 from eventflow import facts, states
 from eventflow.definition.graph import TASK, Node
@@ -31,10 +32,11 @@ class Placed:
 class NodeExecution:
     """A node, named as it is in its run. `outcome` is set once, when it has ended, and what it says is durable by then.
 
-    `due` tells when it wants to begin again (microseconds UTC), where it has begun, hasn't ended and doesn't wait for the world.
+    `due` tells when it wants to begin again (microseconds UTC), where it has begun, hasn't ended and doesn't wait for the world;
+    `under_way` is the coroutine in which it is at work.
     """
 
-    __slots__ = ("_scope", "due", "frame", "is_cancelled", "name", "node", "outcome", "past", "reader", "suspended")
+    __slots__ = ("due", "frame", "is_cancelled", "name", "node", "outcome", "past", "reader", "suspended", "under_way")
 
     def __init__(self, placed: Placed) -> None:
         self.frame = placed.frame
@@ -46,7 +48,7 @@ class NodeExecution:
         self.suspended = past.state == states.SUSPENDED
         self.is_cancelled = False
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._scope: anyio.CancelScope | None = None
+        self.under_way: TaskHandle[None] | None = None
         if past.outcome is not None:
             self.outcome.set_result(self._passing(past.outcome))
 
@@ -78,11 +80,11 @@ class NodeExecution:
 
     async def begin(self) -> None:
         """Do what the node is for, once its gate has opened, until it has ended, waits, or is to begin again when it is due."""
-        with anyio.CancelScope() as self._scope:
+        try:
             await self.work()
-        self._scope = None
-        if self.is_cancelled and not self.outcome.done():
-            await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
+        finally:
+            if self.is_cancelled and not self.outcome.done():
+                await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
 
     async def work(self) -> None:
         """Do what the node is for."""
@@ -108,8 +110,8 @@ class NodeExecution:
     async def cancel(self) -> None:
         """End the node, whatever it does. What is running is told to stop, and records its ending by itself."""
         self.is_cancelled = True
-        if self._scope is not None:
-            self._scope.cancel()
+        if self.under_way is not None:
+            self.under_way.cancel()
         elif not self.outcome.done():
             await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
 

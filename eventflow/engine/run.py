@@ -96,7 +96,8 @@ class RunExecution:
             ending=progress.ending,
         )
         self._nodes: dict[str, NodeExecution] = {}
-        self._scope = Scope(graph.nodes, self._parameter, self._hear_over, self.ended)
+        self._scope = Scope(graph.nodes, self._parameter, self._hear, self.ended)
+        self._left = len(graph.nodes)
         self._main = sum(node.role == TASK for node in graph.nodes)
         self._failed: Outcome | None = None
         self._busy = self._waiting = 0
@@ -216,8 +217,6 @@ class RunExecution:
             return
         self._failed = self._first_failure()
         self.open(self._scope)
-        for member in self._scope.members.values():
-            member.outcome.add_done_callback(partial(self._hear, member.node.role))
         if self._timeout is not None:
             left = self._timeout - (self.own_time / SECOND)
             self._timers.add(self._frame.ports.clock.call_later(max(left, 0.0), partial(self._end_early, Wish.TIMEOUT)))
@@ -254,8 +253,11 @@ class RunExecution:
             return
         if self._held_back is not None and not node.is_closing:
             self._held_back.append(node)
-        else:
-            self.spawn(partial(self._run_node, node), closing=node.is_closing)
+            return
+        group = self._closing if node.is_closing else self._tasks
+        if group is not None:
+            self._busy += 1
+            node.under_way = group.create_task(self._run_node(node))
 
     def _start_in_time(self, node: NodeExecution) -> None:
         clock = self._frame.ports.clock
@@ -275,7 +277,10 @@ class RunExecution:
         try:
             await node.begin()
         finally:
+            node.under_way = None
+            self._busy -= 1
             self._note_quiet()
+            self._look_soon()
         if node.suspended:
             self._note_suspended(node)
         elif node.due is not None and not node.outcome.done():
@@ -304,17 +309,16 @@ class RunExecution:
     def _is_failure(self, outcome: Outcome) -> bool:
         return outcome.state == states.FAILED or (outcome.state == states.CANCELLED and self._frame.ending is None)
 
-    def _hear(self, role: str, future: asyncio.Future[Outcome]) -> None:
-        outcome = future.result()
+    def _hear(self, role: str, outcome: Outcome) -> None:
         if self._failed is None and role != HOOK and self._is_failure(outcome):
             self._failed = outcome
         if role == TASK:
             self._main -= 1
             if self._main == 0:
                 self._stopped.set()
-
-    def _hear_over(self) -> None:
-        self._over.set()
+        self._left -= 1
+        if self._left == 0:
+            self._over.set()
 
     def _state(self) -> str:
         if self._frame.ending is Wish.CANCEL:

@@ -30,16 +30,16 @@ class Member(Protocol):
 class Scope:
     """The nodes of a run, or of the item `name` of a map, whose path is `path`; `read` gives its parameters.
 
-    Once all of them have ended it calls `over`. `ended` tells how a node, by its whole name, or the run has ended.
+    It tells `hear` the role and the outcome of each that has ended. `ended` tells how a node, by its whole name, or the run has ended.
     """
 
-    __slots__ = ("_ended", "_left", "_over", "_read", "graph", "members", "name", "path")
+    __slots__ = ("_ended", "_hear", "_read", "graph", "members", "name", "path")
 
     def __init__(
         self,
         graph: Sequence[Node],
         read: Read,
-        over: Callable[[], None],
+        hear: Callable[[str, Outcome], None],
         ended: Callable[[str | None], Ended],
         *,
         name: str = "",
@@ -49,15 +49,15 @@ class Scope:
         self.name = name
         self.path = path
         self.members: dict[str, Member] = {}
-        self._left = len(graph)
         self._read = read
-        self._over = over
+        self._hear = hear
         self._ended = ended
 
     def add(self, member: Member) -> None:
         """Take one of the scope's nodes, and hear of its end."""
         self.members[member.node.name] = member
-        member.outcome.add_done_callback(self._hear)
+        hear, role = self._hear, member.node.role
+        member.outcome.add_done_callback(lambda future: hear(role, future.result()))
 
     def parameter(self, name: str) -> Awaitable[object]:
         return self._read(name)
@@ -82,8 +82,3 @@ class Scope:
 
     def _outcomes(self) -> Iterable[Outcome]:
         return (member.outcome.result() for member in self.members.values() if member.node.role != HOOK)
-
-    def _hear(self, _: Future[Outcome]) -> None:
-        self._left -= 1
-        if self._left == 0:
-            self._over()

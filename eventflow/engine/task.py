@@ -6,8 +6,6 @@ be found out. Its ending is durable before the outcome is told to anyone, and is
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import anyio
 
 from eventflow import durations, facts, states
@@ -62,23 +60,41 @@ class TaskExecution(NodeExecution):
         if self._busy is not None:
             await self._busy.ended()
         body = self._called
-        async with self.frame.alone if self._on_last_chance else _IN_COMPANY:
-            hold = await self._enter(body.options) if is_limited(body.options) else None
-            if not self.outcome.done():
-                await self._make(body, hold)
+        if self._on_last_chance:
+            async with self.frame.alone:
+                await self._try(body)
+        else:
+            await self._try(body)
 
-    async def _make(self, body: Body, hold: Hold | None) -> None:
-        slot: Slot | None = None
+    async def _try(self, body: Body) -> None:
+        if not is_limited(body.options):
+            await self._in_slot(body)
+            return
+        hold = await self._enter(body.options)
+        if hold is None:
+            return
         try:
-            async with self.frame.ports.executor.slot(body.fn) as slot:
-                if self.wish is None:
-                    await self._attempt_in(body, slot)
+            await self._in_slot(body)
         finally:
-            if hold is not None and slot is not None and slot.running:
+            if self._busy is not None and self._busy.running:
                 # A thread that would not stop holds on to what it uses.
-                slot.when_ended(hold.release)
-            elif hold is not None:
+                self._busy.when_ended(hold.release)
+            else:
                 hold.release()
+
+    async def _in_slot(self, body: Body) -> None:
+        async with self.frame.ports.executor.slot(body.fn) as slot:
+            if self.wish is not None:
+                return
+            self._busy = slot
+            self.frame.attempting.add(self)
+            try:
+                await self._record_start()
+                ending, checkpoint = await self._call(body, slot)
+                with anyio.CancelScope(shield=True):
+                    await self._record_ending(ending, slot, checkpoint)
+            finally:
+                self.frame.attempting.discard(self)
 
     async def _enter(self, options: TaskOptions) -> Hold | None:
         """Wait for what an attempt's limits ask for; where that takes too long, the node fails."""
@@ -156,37 +172,24 @@ class TaskExecution(NodeExecution):
             frame.ports.journal.enqueue(unit)
         frame.ports.instrument.reached("engine.attempt.started")
 
-    async def _attempt_in(self, body: Body, slot: Slot) -> None:
-        self._busy = slot
-        self.frame.attempting.add(self)
-        try:
-            await self._record_start()
-            await self._attempt_from(body, slot)
-        finally:
-            self.frame.attempting.discard(self)
-
-    async def _attempt_from(self, body: Body, slot: Slot) -> None:
-        self.stop = Stop()
-        frame = self.frame
+    async def _call(self, body: Body, slot: Slot) -> tuple[Ending, AttemptCheckpoint]:
+        frame, stop = self.frame, Stop()
         checkpoint = AttemptCheckpoint(self._saved, frame.values, self._save, frame.owner.spawn, frame.ports.instrument)
-        ending = await self._call(body, slot, checkpoint, self.stop)
-        self.stop = None
-        frame.ports.instrument.reached("engine.attempt.ended")
-        with anyio.CancelScope(shield=True):
-            await self._record_ending(ending, slot, checkpoint)
-
-    async def _call(self, body: Body, slot: Slot, checkpoint: AttemptCheckpoint, stop: Stop) -> Ending:
-        frame = self.frame
         context = Context(frame.run, frame.pipeline, self.name, self._attempt, checkpoint, stop)
+        self.stop = stop
         try:
             args, kwargs = await arguments(self.node, body, self.reader)
             await checkpoint.open()
+            if self.wish is None:
+                ending = await attempt(body, args, kwargs, context=context, slot=slot, values=frame.values, clock=frame.ports.clock)
+            else:
+                # It came while the start was recorded or the inputs were read: the body isn't begun any more.
+                ending = Stopped(begun=False)
         except BaseException as error:  # noqa: BLE001 - inputs are user values: whatever one raises when it is read fails this attempt alone
-            return Stopped(begun=False) if is_cancelled() else Raised(error, states.INPUT)
-        if self.wish is not None:
-            # It came while the start was recorded or the inputs were read: the body isn't begun any more.
-            return Stopped(begun=False)
-        return await attempt(body, args, kwargs, context=context, slot=slot, values=frame.values, clock=frame.ports.clock)
+            ending = Stopped(begun=False) if is_cancelled() else Raised(error, states.INPUT)
+        self.stop = None
+        frame.ports.instrument.reached("engine.attempt.ended")
+        return ending, checkpoint
 
     async def _save(self, position: int, state: Value | None) -> None:
         frame = self.frame
@@ -281,6 +284,3 @@ def _due(failed: facts.AttemptFailed, due: int, *, fallback: bool = False) -> fa
     return facts.AttemptFailed(
         failed.run, failed.node, failed.attempt, failed.started_at, failed.reason, failed.failure, due, fallback=fallback
     )
-
-
-_IN_COMPANY = nullcontext()
