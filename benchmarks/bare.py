@@ -87,13 +87,13 @@ async def open_store(folder: Path) -> AsyncGenerator[Store]:
         writer.cancel()
 
 
-async def run(store: Store, upstream: Sequence[int | None], name: str = "task") -> None:
-    """Run a graph in which task n waits on task `upstream[n]`, or on none."""
+async def run(store: Store, upstream: Sequence[Sequence[int]], name: str = "task") -> None:
+    """Run a graph in which task n waits on the tasks `upstream[n]`."""
     outcomes = [asyncio.get_running_loop().create_future() for _ in upstream]
 
-    async def task(number: int, waits_on: int | None) -> None:
-        if waits_on is not None:
-            await outcomes[waits_on]
+    async def task(number: int, waits_on: Sequence[int]) -> None:
+        for before in waits_on:
+            await outcomes[before]
         key = f"{name}-{number}"
         store.started(key)
         await _body()

@@ -1,4 +1,4 @@
-"""What is measured in a process of its own: memory, imports, an engine at rest. Run as `fresh.py memory|idle FOLDER`, it prints JSON."""
+"""What is measured in a process of its own: memory, imports, engines at rest. `fresh.py memory|idle|waiting FOLDER` prints JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from eventflow import Engine, Run
 
 HERE = Path(__file__)
 REST = 5.0
@@ -64,5 +70,37 @@ async def _idle(folder: Path) -> dict[str, float]:
         return {"rss": _memory("VmRSS"), "cpu": 100 * share}
 
 
+async def _waiting(folder: Path) -> dict[str, float]:
+    from loads import WAITING, waiting  # noqa: PLC0415
+
+    from eventflow import open_engine  # noqa: PLC0415
+
+    async with open_engine(folder / "waiting", pipelines=[waiting]) as engine:
+        warm = await engine.submit(waiting.bind())
+        await _until_suspended(engine, [warm])
+        before = _memory("VmRSS")
+        runs = [await engine.submit(waiting.bind()) for _ in range(WAITING)]
+        await _until_suspended(engine, runs)
+        kilobytes = (_memory("VmRSS") - before) * 1024 / WAITING
+        took = [await _answered(engine, run) for run in runs[:: WAITING // 100]]
+        return {"kilobytes": kilobytes, "wake": 1000 * median(took)}
+
+
+async def _until_suspended(engine: Engine, runs: Sequence[Run[bool]]) -> None:
+    journal = engine.ports.journal
+    for run in runs:
+        seq = journal.seq
+        while await run.state() != "suspended":
+            await journal.changed(seq)
+            seq = journal.seq
+
+
+async def _answered(engine: Engine, run: Run[bool]) -> float:
+    begun = time.perf_counter()
+    await engine.answer(run.id, "approval", answer=True)
+    await run.result()
+    return time.perf_counter() - begun
+
+
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run({"memory": _run, "idle": _idle}[sys.argv[1]](Path(sys.argv[2])))))
+    print(json.dumps(asyncio.run({"memory": _run, "idle": _idle, "waiting": _waiting}[sys.argv[1]](Path(sys.argv[2])))))

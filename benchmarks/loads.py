@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import bare
 
-from eventflow import FileSensor, Trigger, open_engine, pipeline, task
+from eventflow import FileSensor, Trigger, approval, each, open_engine, pipeline, task
 
 CHAIN, FAN, RUNS, STEPS, DROPS = 1_000, 10_000, 1_000, 3, 25
+ITEMS, LAYERS, WIDTH, WAITING = 10_000, 100, 100, 1_000
 
 
 @task
@@ -48,6 +49,38 @@ def three() -> int:
     return last
 
 
+@task
+async def numbers() -> list[int]:
+    return list(range(ITEMS - 2))
+
+
+@task
+async def last_of(numbers: list[int]) -> int:
+    return numbers[-1]
+
+
+@pipeline
+def mapped() -> int:
+    return last_of(step.map(each(numbers())))
+
+
+@task
+async def join(*before: int) -> int:
+    return len(before)
+
+
+@pipeline
+def layered() -> None:
+    layer = [begin.options(name=f"first-{number}")() for number in range(WIDTH)]
+    for depth in range(1, LAYERS):
+        layer = [join.options(name=f"join-{depth}-{number}")(*layer) for number in range(WIDTH)]
+
+
+@pipeline
+def waiting() -> bool:
+    return approval("Go on?")
+
+
 class Load(NamedTuple):
     """Something to do, so many times `count`, by the engine and without it."""
 
@@ -56,6 +89,7 @@ class Load(NamedTuple):
     unit: str
     engine: Callable[[Path], Awaitable[float]]
     bare: Callable[[Path], Awaitable[float]]
+    repetitions: int | None = None
 
 
 async def chain_engine(state: Path) -> float:
@@ -68,7 +102,7 @@ async def chain_engine(state: Path) -> float:
 async def chain_bare(state: Path) -> float:
     async with bare.open_store(state) as store:
         begun = time.perf_counter()
-        await bare.run(store, [None, *range(CHAIN - 1)])
+        await bare.run(store, [(), *((number,) for number in range(CHAIN - 1))])
         return time.perf_counter() - begun
 
 
@@ -82,7 +116,7 @@ async def fan_engine(state: Path) -> float:
 async def fan_bare(state: Path) -> float:
     async with bare.open_store(state) as store:
         begun = time.perf_counter()
-        await bare.run(store, [None, *[0] * (FAN - 1)])
+        await bare.run(store, [(), *[(0,)] * (FAN - 1)])
         return time.perf_counter() - begun
 
 
@@ -97,7 +131,37 @@ async def runs_engine(state: Path) -> float:
 async def runs_bare(state: Path) -> float:
     async with bare.open_store(state) as store:
         begun = time.perf_counter()
-        await asyncio.gather(*(bare.run(store, [None, *range(STEPS - 1)], f"run-{number}") for number in range(RUNS)))
+        steps = [(), *((number,) for number in range(STEPS - 1))]
+        await asyncio.gather(*(bare.run(store, steps, f"run-{number}") for number in range(RUNS)))
+        return time.perf_counter() - begun
+
+
+async def map_engine(state: Path) -> float:
+    async with open_engine(state, pipelines=[mapped]) as engine:
+        begun = time.perf_counter()
+        await (await engine.submit(mapped.bind())).result()
+        return time.perf_counter() - begun
+
+
+async def map_bare(state: Path) -> float:
+    async with bare.open_store(state) as store:
+        begun = time.perf_counter()
+        await bare.run(store, [(), *[(0,)] * (ITEMS - 2), tuple(range(1, ITEMS - 1))])
+        return time.perf_counter() - begun
+
+
+async def layers_engine(state: Path) -> float:
+    async with open_engine(state, pipelines=[layered]) as engine:
+        begun = time.perf_counter()
+        await (await engine.submit(layered.bind())).result()
+        return time.perf_counter() - begun
+
+
+async def layers_bare(state: Path) -> float:
+    edges = [tuple(range((depth - 1) * WIDTH, depth * WIDTH)) if depth else () for depth in range(LAYERS) for _ in range(WIDTH)]
+    async with bare.open_store(state) as store:
+        begun = time.perf_counter()
+        await bare.run(store, edges)
         return time.perf_counter() - begun
 
 
@@ -105,6 +169,8 @@ LOADS = (
     Load(f"chain of {CHAIN:,} tasks", CHAIN, "tasks/s", chain_engine, chain_bare),
     Load(f"fan-out of {FAN:,} tasks", FAN, "tasks/s", fan_engine, fan_bare),
     Load(f"{RUNS:,} runs of {STEPS} tasks", RUNS, "runs/s", runs_engine, runs_bare),
+    Load(f"map over {ITEMS:,} items", ITEMS, "tasks/s", map_engine, map_bare),
+    Load(f"{LAYERS} x {WIDTH} layers, each on all before", LAYERS * WIDTH, "tasks/s", layers_engine, layers_bare, repetitions=2),
 )
 
 

@@ -38,8 +38,16 @@ class BranchExecution(NodeExecution):
             return
         await self._decide(taken=taken, value=shown)
 
+    def passing(self, outcome: Outcome) -> Outcome:
+        # Whether it was taken is a value, too, and there either way.
+        return outcome._replace(passes=outcome.by == self.name)
+
     async def value(self) -> object:
         return self.outcome.result().state == states.SUCCEEDED
+
+    def _passing(self, outcome: Outcome) -> Outcome:
+        # Decided, it has a value, that it isn't taken: who takes that value runs.
+        return outcome._replace(passes=outcome.state == states.SKIPPED and outcome.by == self.name)
 
     async def _decide_otherwise(self) -> None:
         others = [self.reader.outcome(name) for name in self._branch.otherwise]
@@ -53,7 +61,7 @@ class BranchExecution(NodeExecution):
             await self._decide(taken=all(one.state == states.SKIPPED for one in others))
 
     async def _decide(self, *, taken: bool, value: str | None = None) -> None:
-        outcome = Outcome(states.SUCCEEDED, self.name) if taken else Outcome(states.SKIPPED, self.name, by=self.name)
+        outcome = Outcome(states.SUCCEEDED if taken else states.SKIPPED, self.name, by=None if taken else self.name)
         await self.settle(outcome, facts.BranchDecided(self.frame.run, self.name, taken, value))
         self.frame.ports.instrument.reached("engine.branch.decided")
 

@@ -15,14 +15,17 @@ from anyio.abc import TaskGroup
 
 from eventflow import facts, ids, states
 from eventflow.definition.pipelines import Call, Pipeline, checked_call
-from eventflow.engine import recovery
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.intake import Intake
 from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened, OpenRuns
-from eventflow.engine.recorded import recorded_run
+from eventflow.engine.planning import planned
+from eventflow.engine.recovery import Plan
+from eventflow.engine.repeats import Repeats
+from eventflow.engine.reruns import RerunPlan
+from eventflow.engine.resolutions import Resolutions
 from eventflow.engine.results import result_of
 from eventflow.engine.steps import whole
 from eventflow.engine.surroundings import Surroundings
@@ -57,6 +60,10 @@ class Engine:
         self._runs.on_overlap = self._overlap
         self._intake = Intake(ports, self._catalogue, self._runs)
         self._waits = Waits(ports, values, self._catalogue, self._runs)
+        self._repeats = Repeats(ports, values, self._catalogue, self._intake)
+        self._resolutions = Resolutions(
+            ports, self._catalogue, self._runs, self._intake, descendants=self._descendants, carry_out=self._carry_out
+        )
         self._intake.on_events = self._waits.happened
         self._runs.outside = Surroundings(ports.journal, self._waits, self._intake)
         self._tasks: TaskGroup | None = None
@@ -106,6 +113,33 @@ class Engine:
             await self._whole(self._cancel, run)
         else:
             await self._whole(self._cancel_node, run, node)
+
+    async def plan_rerun(self, run: str, since: str = "failed", arguments: Mapping[str, object] | None = None) -> RerunPlan:
+        """Give what `rerun` would do, node by node, and why. Nothing is run. Raises as `rerun`, but not where nothing would be done."""
+        return await self._repeats.plan(await self.state(run), since, arguments)
+
+    async def rerun(
+        self, run: str, since: str = "failed", arguments: Mapping[str, object] | None = None, key: str | None = None
+    ) -> Run[object]:
+        """Have what a run did done again, as a new run that takes over whatever still stands: durably, once this returns.
+
+        `since` is `failed` (all that didn't come to a good end), `everything`, or the name of a node, of a group, or of an item of a map,
+        such as `train[3]`: that is done again, and all that depends on it. So is whatever has new code. `arguments` take the place of
+        the run's own; `key` is as in `submit`. Raises `NotFound`, `ParameterError`, and `InvalidRequest` for a run that hasn't ended, or of
+        which nothing would be done again.
+        """
+        row = await self.state(run)
+        return Run(await self._whole(self._repeats.submit, row, since, arguments, key), row.pipeline, self)
+
+    async def resolve(self, run: str, choice: str) -> Run[object]:
+        """Decide about a held run: durably, once this returns. Gives the run that it leads to.
+
+        `resume` has it go on with the code as it is, `restart` begins it anew, as a new run with the same arguments, and cancels the old
+        one. `fail` ends it as failed; its closing nodes aren't run, for the code doesn't fit it. Raises `NotFound`, `ParameterError`
+        where its arguments no longer fit, and `InvalidRequest` where it isn't held, or can't go on even so.
+        """
+        row = await self.state(run)
+        return Run(await self._whole(self._resolutions.resolve, run, choice), row.pipeline, self)
 
     async def pause(self, run: str) -> None:
         """Have a run start nothing more until `unpause`; what runs goes on. Durable when this returns.
@@ -246,8 +280,8 @@ class Engine:
         else:
             self._runs.forget(run)
 
-    async def _overlap(self, run: str) -> None:
-        await self._whole(self._cancel, run, "overlap")
+    async def _overlap(self, run: str, reason: str) -> None:
+        await self._whole(self._cancel, run, reason)
 
     async def _cancel_node(self, run: str, node: str) -> None:
         row = await self.state(run)
@@ -311,14 +345,12 @@ class Engine:
             self._runs.admit(pipeline.name)
         self._recovered.set()
 
-    async def _plan(self, row: RunRow, *, holds: bool | None = None) -> tuple[recovery.Plan, bytes]:
-        recorded = await recorded_run(self._ports.journal, row)
-        definition = self._catalogue.definition(row.pipeline)
-        by_author = definition is not None and self._catalogue[row.pipeline].settings.on_code_change == "hold"
-        keeps = by_author if holds is None else holds
-        return recovery.plan(row, recorded.nodes, recorded.graph, recorded.given, definition, holds=keeps), recorded.given
+    async def _plan(self, row: RunRow) -> tuple[Plan, bytes]:
+        is_known = self._catalogue.definition(row.pipeline) is not None
+        plan, recorded = await planned(self._ports.journal, row, self._catalogue[row.pipeline] if is_known else None)
+        return plan, recorded.given
 
-    async def _take_up(self, row: RunRow, plan: recovery.Plan, given: bytes) -> None:
+    async def _take_up(self, row: RunRow, plan: Plan, given: bytes) -> None:
         opened = Opened(
             row.run,
             row.pipeline,
@@ -331,7 +363,7 @@ class Engine:
             began=row.started_at or 0,
             ran=row.ran,
             recovered=True,
-            has_past=row.started_at is not None,
+            has_past=row.started_at is not None or row.rerun_of is not None,
             paused=row.paused,
             cancelled=plan.cancelled,
         )

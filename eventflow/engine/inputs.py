@@ -80,9 +80,14 @@ async def resolve(binding: Binding, annotation: object, reader: Reader) -> objec
 
 async def _gathered(binding: ListOf | DictOf, annotation: object, reader: Reader) -> object:
     if isinstance(binding, DictOf):
-        return {key: await resolve(item, part(annotation, Item(key)), reader) for key, item in binding.items.items()}
-    parts = [await resolve(item, part(annotation, Item(index)), reader) for index, item in enumerate(binding.items)]
+        return {key: await resolve(item, _part(item, annotation, key), reader) for key, item in binding.items.items()}
+    parts = [await resolve(item, _part(item, annotation, index), reader) for index, item in enumerate(binding.items)]
     return tuple(parts) if is_tuple(annotation) else parts
+
+
+def _part(binding: Binding, annotation: object, key: str | int) -> object:
+    # Nodes' results and parameters have types of their own, and there may be a million of them.
+    return Any if isinstance(binding, Output | Parameter) else part(annotation, Item(key))
 
 
 async def _chosen(binding: OneOf | Maybe | Ending, annotation: object, reader: Reader) -> object:

@@ -15,7 +15,7 @@ import msgspec
 
 from eventflow import facts, states
 from eventflow.definition.bodies import MapBody
-from eventflow.definition.graph import Map
+from eventflow.definition.graph import TASK, Map
 from eventflow.engine.axes import Axes
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
@@ -69,9 +69,12 @@ class MapExecution(NodeExecution):
 
     async def value(self) -> object:
         """Give the results of the items that succeeded, in order."""
+        if self.outcome.result().passes:
+            return await self.passed(Any)
         if self.past.items is not None and not self._scopes:
             await self._remember(self.past.items)
-            for _ in range(self._axes.count):
+            # Of several that came to this, one is the first.
+            for _ in range(0 if self._scopes else self._axes.count):
                 self._open_next()
         return [await self._result(scope) for scope in self._scopes if scope.ending(self._map.result).state == states.SUCCEEDED]
 
@@ -94,9 +97,10 @@ class MapExecution(NodeExecution):
         return axes.keys([key(lists[named][axes.place(named, index)]) for index in range(axes.count)])
 
     async def _record(self, values: dict[str, list[Value]], keys: list[str] | None) -> None:
-        frame = self.frame
-        self._take(Items(values, keys))
-        kept = await frame.values.keep(frame.values.data(self._items))
+        frame, items = self.frame, Items(values, keys)
+        kept = await frame.values.keep(frame.values.data(items))
+        # From here on the map has a row: nothing may come between.
+        self._take(items)
         await frame.commit(facts.MapExpanded(frame.run, self.name, self._axes.count, kept))
         frame.ports.instrument.reached("engine.map.expanded")
 
@@ -170,17 +174,17 @@ class MapExecution(NodeExecution):
         frame.ports.instrument.reached("engine.map.ended")
 
     async def cancel(self) -> None:
-        """End the map with all its items."""
+        """End the map with all its items; what closes an item still runs."""
         self.is_cancelled = True
         for scope in self._scopes:
             for member in scope.members.values():
-                if not member.outcome.done():
+                if not member.outcome.done() and member.node.role == TASK:
                     await cast("NodeExecution", member).cancel()
         await super().cancel()
 
 
 def _listed(name: str, value: object) -> list[object]:
-    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+    if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
         raise TypeError(f"{name!r} is mapped over, but it is no list of items: it is {type(value).__name__}")
     return list(cast("Iterable[object]", value))
 
@@ -189,6 +193,9 @@ def _too_few(failed: Outcome, succeeded: int, needed: int) -> Failure:
     said = f"{succeeded} items succeeded, {needed} are needed; the first that failed is {failed.node}"
     return Failure("ItemsFailed", f"{said}: {failed.failure}" if failed.failure else said)
 
+
+_NO_LISTS: tuple[type, ...] = (str, bytes, Mapping)
+"""What could be gone over item by item, but is never meant so."""
 
 _ROUNDING = 1e-9
 """0.9 of ten items are nine, though ten times 0.9 is a little more than that in binary."""

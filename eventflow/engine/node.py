@@ -13,7 +13,7 @@ from eventflow.definition.graph import TASK, Node
 from eventflow.engine import failures
 from eventflow.engine.frame import NEW, Frame, Past, Wish
 from eventflow.engine.gate import Outcome
-from eventflow.engine.inputs import Reader, available
+from eventflow.engine.inputs import Reader, available, resolve
 from eventflow.facts import Fact
 
 
@@ -50,7 +50,7 @@ class NodeExecution:
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.under_way: TaskHandle[None] | None = None
         if past.outcome is not None:
-            self.outcome.set_result(self._passing(past.outcome))
+            self.outcome.set_result(self.passing(past.outcome))
 
     @property
     def attempt(self) -> int:
@@ -129,9 +129,10 @@ class NodeExecution:
         """Tell the node's end, which is durable."""
         self.suspended = False
         if not self.outcome.done():
-            self.outcome.set_result(self._passing(outcome))
+            self.outcome.set_result(self.passing(outcome))
 
-    def _passing(self, outcome: Outcome) -> Outcome:
+    def passing(self, outcome: Outcome) -> Outcome:
+        """Give an outcome with whether it hands a value on, though it is none of success."""
         if outcome.state != states.SKIPPED or not self.node.passes:
             return outcome
         first = next(iter(self.node.inputs.values()))
@@ -146,3 +147,8 @@ class NodeExecution:
     async def value(self) -> object:
         """Give what it hands on, as a fresh copy."""
         raise NotImplementedError
+
+    async def passed(self, annotation: object) -> object:
+        """Give its first input, which a skipped node that `passes` hands on."""
+        first = next(iter(self.node.inputs.values()))
+        return await resolve(first, annotation, self.reader)

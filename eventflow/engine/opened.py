@@ -63,7 +63,7 @@ class OpenRuns:
     """Admits open runs, executes them, and stops them when the engine stops.
 
     It works between `begin`, which lends it the task group that owns all runs, and `stop`. `on_end` is called with each run that has ended,
-    `on_overlap` with each that another one takes the place of; `outside` is what its runs' nodes turn to.
+    `on_overlap` with each that another one takes the place of, and why; `outside` is what its runs' nodes turn to.
     """
 
     def __init__(self, ports: Ports, values: Values, catalogue: Catalogue, limits: Limits) -> None:
@@ -77,7 +77,7 @@ class OpenRuns:
         self._tasks: TaskGroup | None = None
         self.stopping = False
         self.on_end: Callable[[str], None] = _nobody
-        self.on_overlap: Callable[[str], Coroutine[Any, Any, None]] | None = None
+        self.on_overlap: Callable[[str, str], Coroutine[Any, Any, None]] | None = None
         self.outside: Outside | None = None
 
     @property
@@ -248,7 +248,7 @@ class OpenRuns:
             self._admission.withdraw(victim)
         if self._tasks is not None and self.on_overlap is not None:
             for victim in victims:
-                self._tasks.start_soon(self.on_overlap, victim)
+                self._tasks.start_soon(self.on_overlap, victim, f"on_overlap={options.on_overlap}")
 
     def _limit_patience(self, opened: Opened, options: PipelineOptions) -> None:
         if options.queue_timeout is not None:

@@ -185,10 +185,16 @@ class RunExecution:
             group.start_soon(self._watched, function)
 
     def open(self, scope: Scope) -> None:
-        fresh = [execution(self._frame, scope, node) for node in scope.graph]
-        for node in fresh:
+        fresh: list[NodeExecution] = []
+        for described in scope.graph:
+            node = execution(self._frame, scope, described)
+            fresh.append(node)
             self._nodes[node.name] = node
             scope.add(node)
+            if node.is_closing and scope is not self._scope:
+                # The run doesn't end before what closes an item has.
+                self._left += 1
+                node.outcome.add_done_callback(self._hear_inner)
         for node in fresh:
             if node.outcome.done():
                 continue
@@ -202,12 +208,11 @@ class RunExecution:
     def ended(self, node: str | None) -> Ended:
         frame = self._frame
         if node is None:
-            outcome, state = self._failed, self._state()
+            what, state = self._failure, self._state()
         else:
             outcome = self._nodes[node].outcome.result()
-            state = outcome.state
-        told = None if outcome is None or outcome.failure is None else str(outcome.failure)
-        return Ended(frame.pipeline, frame.run, node, state, told)
+            what, state = outcome.failure, outcome.state
+        return Ended(frame.pipeline, frame.run, node, state, None if what is None else str(what))
 
     # Nodes
 
@@ -316,6 +321,12 @@ class RunExecution:
             self._main -= 1
             if self._main == 0:
                 self._stopped.set()
+        self._count_down()
+
+    def _hear_inner(self, _: asyncio.Future[Outcome]) -> None:
+        self._count_down()
+
+    def _count_down(self) -> None:
         self._left -= 1
         if self._left == 0:
             self._over.set()
@@ -324,6 +335,13 @@ class RunExecution:
         if self._frame.ending is Wish.CANCEL:
             return states.CANCELLED
         return states.FAILED if self._failed is not None or self._frame.ending is not None else states.SUCCEEDED
+
+    @property
+    def _failure(self) -> Failure | None:
+        """What went wrong with the run, so far."""
+        if self._frame.ending is Wish.TIMEOUT:
+            return Failure("TimeoutError", f"the run took longer than its {self._timeout:g} s")
+        return None if self._failed is None else self._failed.failure or Failure(self._failed.state, "")
 
     def _end_early(self, wish: Wish) -> None:
         if self._frame.ending is None or wish is Wish.CANCEL:
@@ -357,7 +375,7 @@ class RunExecution:
 
     def _look(self) -> None:
         """Look whether everything waits for the world."""
-        is_idle = self._waiting and not self._busy and len(self._timers) == (self._timeout is not None)
+        is_idle = self._waiting and not self._busy and not self._held_back and len(self._timers) == (self._timeout is not None)
         if is_idle and not self._stopped.is_set() and not self._frame.shutdown:
             self.is_suspended = True
             self._stopped.set()
@@ -403,10 +421,8 @@ class RunExecution:
         return [fact for node in self._nodes.values() if not node.outcome.done() for fact in node.cancelled()]
 
     async def _end(self) -> facts.RunSucceeded | facts.RunFailed:
-        if self._frame.ending is Wish.TIMEOUT:
-            return facts.RunFailed(self.run, Failure("TimeoutError", f"the run took longer than its {self._timeout:g} s"))
-        if self._failed is not None:
-            return facts.RunFailed(self.run, self._failed.failure or Failure(self._failed.state, ""), self._failed.node)
+        if (what := self._failure) is not None:
+            return facts.RunFailed(self.run, what, None if self._failed is None else self._failed.node)
         try:
             return facts.RunSucceeded(self.run, await self._result())
         except BaseException as error:  # noqa: BLE001 - the result is made of user values: one may raise, be damaged, or be refused
