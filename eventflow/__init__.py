@@ -35,11 +35,11 @@ from eventflow.ports import Instrument, Seen, Sensor, World
 from eventflow.sensors.files import FileSensor, FileVersion
 from eventflow.triggers import Trigger
 
-__all__ = [
-    "DAG",
+__all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "Call",
     "Checkpoint",
     "Context",
+    "DAG",
     "DefinitionError",
     "Ended",
     "Engine",

@@ -70,7 +70,7 @@ def items(annotation: object) -> tuple[object, ...]:
 
 def clash(given: object, wanted: object) -> bool:
     """Tell whether a value of one annotation can certainly not stand for another: all of their classes are plain and unrelated."""
-    return all(_unrelated(one, other) for one in kinds(given) for other in kinds(wanted))
+    return given is not wanted and all(_unrelated(one, other) for one in kinds(given) for other in kinds(wanted))
 
 
 def is_no_list(annotation: object) -> bool:
@@ -134,6 +134,11 @@ def text(annotation: object) -> str:
         return "None"
     if isinstance(annotation, type) and get_origin(annotation) is None:
         return annotation.__qualname__.rpartition("<locals>.")[2]
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin in (Union, UnionType):
+        return " | ".join(map(text, parts))
+    if isinstance(origin, type) and parts and not isinstance(parts[0], list):
+        return f"{text(origin)}[{', '.join('...' if part is ... else text(part) for part in parts)}]"
     return str(annotation).replace("typing.", "")
 
 

@@ -78,13 +78,15 @@ def _items(place: Place, value: dict[object, object], annotation: object, what: 
 
 def _taken(place: Place, reference: Reference, annotation: object, what: str) -> Referred:
     place.check(reference, what)
-    source, wanted = reference.__source__, annotations.text(annotation)
+    source = reference.__source__
     if isinstance(source.binding, Maybe) and annotations.refuses_none(annotation):
+        wanted = annotations.text(annotation)
         raise place.mistake(f"{what} wants {wanted}, but {shown(source.binding)!r} may be None: annotate it with {wanted} | None")
     # Each alternative of a choice will be its value some day; the annotation of a task's result may be wider than what it gives.
     choices = annotations.kinds(source.annotation) if isinstance(source.binding, OneOf | Maybe) else (source.annotation,)
     for given in choices:
         if annotations.clash(given, annotation):
+            wanted = annotations.text(annotation)
             raise place.mistake(f"{what} wants {wanted}, but {shown(source.binding)!r} is {annotations.text(given)}")
     return source.binding
 

@@ -40,7 +40,7 @@ def with_hooks(trace: Trace, use: Use, reference: Reference) -> Reference:
     if use.hooks:
         name = cast("Output", reference.__source__.binding).node
         for on, hook in use.hooks:
-            _add_hook(trace, on, hook, Ending(name), (name,))
+            _add_hook(trace, on, hook, name, (name,))
     return reference
 
 
@@ -52,21 +52,22 @@ def close(trace: Trace, finally_: Iterable[Use], hooks: Iterable[tuple[str, Use]
         with_hooks(trace, use, trace.put(use.name, _node(use, FINALLY, waited), use.body, use.function.result, is_fixed=use.is_fixed))
     waited = tuple(node.name for node in trace.nodes.values() if node.role != HOOK)
     for on, hook in hooks:
-        _add_hook(trace, on, hook, Ending(), waited)
+        _add_hook(trace, on, hook, None, waited)
 
 
-def _add_hook(trace: Trace, on: str, hook: Use, ending: Ending, after: tuple[str, ...]) -> None:
+def _add_hook(trace: Trace, on: str, hook: Use, of: str | None, after: tuple[str, ...]) -> None:
     function = hook.function
     first = next((name for name, one in function.signature.parameters.items() if one.kind not in COLLECTS), None)
     if first is not None and annotations.clash(Ended, function.inputs[first]):
         wanted = annotations.text(function.inputs[first])
         raise trace.mistake(f"hook {hook.name!r} is told how it ended, an eventflow.Ended, but its {first!r} is {wanted}: annotate it so")
-    inputs: dict[str, Binding] = {} if first is None else {first: ending}
-    trace.put(hook.name, _node(hook, HOOK, after, inputs, on), hook.body, function.result, is_fixed=hook.is_fixed)
+    inputs: dict[str, Binding] = {} if first is None else {first: Ending(of)}
+    node = msgspec.structs.replace(_node(hook, HOOK, after), inputs=inputs, on=on, of=of)
+    trace.put(hook.name, node, hook.body, function.result, is_fixed=hook.is_fixed)
 
 
-def _node(use: Use, role: str, after: tuple[str, ...], inputs: dict[str, Binding] | None = None, on: str | None = None) -> Node:
-    return Node("", use.function.path, inputs or {}, after, use.fingerprint, role=role, on=on)
+def _node(use: Use, role: str, after: tuple[str, ...]) -> Node:
+    return Node("", use.function.path, after=after, fingerprint=use.fingerprint, role=role)
 
 
 def _widen(trace: Trace) -> None:

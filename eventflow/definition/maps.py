@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from inspect import Signature
+from inspect import Signature, iscoroutinefunction
 from typing import Any, cast
 
 from eventflow.definition import annotations, calls, tracing
@@ -101,8 +101,8 @@ def _numbered(axes: Mapping[str, Axis], written: list[object]) -> dict[str, int]
 def _bound(trace: Trace, value: object, annotation: object, what: str) -> Binding:
     if not isinstance(value, Axis):
         return trace.bind(value, annotation, what)
-    if value.key is not None and not callable(value.key):
-        raise trace.mistake(f"{what}: key is a function that names an item, as in key=lambda item: item.name, not {value.key!r}")
+    if value.key is not None and (not callable(value.key) or iscoroutinefunction(value.key)):
+        raise trace.mistake(f"{what}: key is a plain function that names an item, as in key=lambda item: item.name, not {value.key!r}")
     if isinstance(value.values, Axis):
         raise trace.mistake(f"{what}: {value.values.written}(...) stands inside {value.written}(...): leave one away")
     if isinstance(value.values, Reference):

@@ -10,7 +10,7 @@ from inspect import BoundArguments
 from typing import Any, Generic, ParamSpec, Protocol, TypedDict, TypeVar, Unpack, cast
 
 from eventflow import ids
-from eventflow.definition import calls, maps, places, tracing
+from eventflow.definition import calls, checks, maps, places, tracing
 from eventflow.definition.bodies import AnyBody
 from eventflow.definition.functions import Function
 from eventflow.definition.graph import Graph, Node
@@ -93,6 +93,7 @@ class Nested(Generic[P, R]):
         if name is not None and (mistake := ids.misnamed(name, "pipeline")):
             raise DefinitionError(mistake, places.user_place())
         with places.naming_the_line():
+            checks.names("option of a pipeline inside another", settings, NestedSettings.__annotations__)
             items = dataclasses.replace(self.items, **cast("dict[str, Any]", settings))
         return dataclasses.replace(self, own_name=name, items=items)
 

@@ -10,6 +10,7 @@ from typing import Protocol, cast, runtime_checkable
 import msgspec
 
 from eventflow.definition.graph import Node
+from eventflow.definition.references import Reference
 from eventflow.definition.scopes import Scope
 from eventflow.errors import DefinitionError
 
@@ -49,7 +50,7 @@ def order(home: Home, earlier: object, later: object) -> object:
     """
     before, behind = _references(home, earlier), _references(home, later)
     for reference in behind:
-        for name in home.waited([reference], "what waits", rule=_ANY):
+        for name in home.waited([reference], "the later side of an order", rule=_ANY):
             _wait(home, name, before)
     return behind if isinstance(later, list | tuple) else behind[0]
 
@@ -71,7 +72,7 @@ def _references(home: Home, link: object) -> list[object]:
 
 
 def _mentioned(home: Home, link: object) -> object:
-    if not isinstance(link, Mentionable):
+    if isinstance(link, Reference) or not isinstance(link, Mentionable):  # of a reference anything is an attribute
         return link
     if link not in home.mentioned:
         home.mentioned[link] = link.mention()

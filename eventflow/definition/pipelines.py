@@ -16,6 +16,7 @@ from eventflow.definition.graph import Binding, Graph
 from eventflow.definition.nesting import Nested, NestedSettings
 from eventflow.definition.options import CodeChange, Overlap, PipelineOptions
 from eventflow.definition.parameters import Parameters
+from eventflow.definition.references import Reference
 from eventflow.definition.steps import Steps, body_of
 from eventflow.definition.tasks import Task, TaskDefaults, Tasks, check_defaults, closing_uses, hook_uses
 from eventflow.definition.tracing import Trace
@@ -172,11 +173,11 @@ class Pipeline(Generic[P, R]):
         return Nested(self, self._function)
 
     def _traced(self) -> Definition:
+        if self._block is not None:
+            return self._defined(self._block.trace(), None)
         around = tracing.current()
         if around is not None and around.traces(self._function):
             raise DefinitionError(f"pipeline {self.name!r} asks for its own definition while it is being traced", places.user_place())
-        if self._block is not None:
-            return self._defined(self._block.trace(), None)
         _ = self.parameters  # a mistake in these comes first
         trace = Trace(self.name, self._function, self._made, self.settings.defaults)
         return self._defined(trace, trace.follow())
@@ -209,7 +210,11 @@ def checked_call(call: object) -> Call[Any]:
     """Give a call as it is. Raises `InvalidRequest` for anything else, such as the pipeline itself."""
     if isinstance(call, Call):
         return cast("Call[Any]", call)
-    instead = f"{call.name}.bind(...)" if isinstance(call, Pipeline) else "a pipeline with its arguments, as in retrain.bind(path=...)"
+    instead = "a pipeline with its arguments, as in retrain.bind(path=...)"
+    if isinstance(call, Pipeline):
+        instead = f"{call.name}.bind(...)"
+    elif isinstance(call, Reference):
+        instead = "DAG([...]).bind(), which gathers tasks that were called outside a pipeline's body"
     raise InvalidRequest(f"{call!r} can't be submitted: give {instead}")
 
 

@@ -66,6 +66,7 @@ class Task(Generic[P, R, F]):
         function, name = _checked(Function(fn)), settings.get("name")
         self._said: Said = dict(settings)
         self._use = Use(function, _checked_name(function.name if name is None else name), **_resolved(self._said))
+        self._last: tuple[Said, Use] | None = None
         self.fn: F = fn
 
     @property
@@ -112,8 +113,8 @@ class Task(Generic[P, R, F]):
 
         It runs when all that use the cluster have ended, however they did, also when the run is cancelled, and before the run ends.
         """
-        trace = tracing.expected(f"teardown() of task {self.name!r}")
-        closing.teardown(trace, self.used(trace.scope.defaults), args, kwargs)
+        trace = tracing.expected(what := f"teardown() of task {self.name!r}")
+        closing.teardown(trace, closing_uses(what, [self], trace.scope.defaults)[0], args, kwargs)
 
     def after(self, *references: object) -> Task[P, R, F]:
         """Give the task for one use that starts only when the nodes behind some references have succeeded, without taking their values."""
@@ -135,7 +136,11 @@ class Task(Generic[P, R, F]):
 
     def used(self, defaults: Said) -> Use:
         """Give what nodes are made of in a pipeline with defaults: what the task says itself comes before these."""
-        return dataclasses.replace(self._use, **_resolved(self._said, defaults)) if defaults else self._use
+        if not defaults:
+            return self._use
+        if self._last is None or self._last[0] is not defaults:  # a body uses the same task many times, under the same defaults
+            self._last = (defaults, dataclasses.replace(self._use, **_resolved(self._said, defaults)))
+        return self._last[1]
 
     def mention(self) -> object:
         """Add a node without inputs, as `chain(...)` and `>>` do for a task that is written without a call."""
@@ -172,7 +177,7 @@ class Task(Generic[P, R, F]):
 
     def _with(self, use: Use) -> Task[P, R, F]:
         other = copy.copy(self)
-        other._use = use  # noqa: SLF001  # of this class
+        other._use, other._last = use, None  # noqa: SLF001  # of this class
         return other
 
 
@@ -226,8 +231,12 @@ def closing_uses(what: str, tasks: Iterable[object], defaults: Said) -> tuple[Us
 
     `what` has them. Defaults about values and about other nodes don't hold for them.
     """
-    own = {name: value for name, value in defaults.items() if name not in _NOT_AT_AN_END}
-    return tuple(_as_task(what, one).used(own) for one in tasks)
+    uses = tuple(_as_task(what, one).used(_of_no_node(defaults)) for one in tasks)
+    for use in uses:
+        if use.rule != "all_success":
+            instead = "leave it away, as in .options(rule='all_success')"
+            raise DefinitionError(f"{what}: {use.name!r} has a rule, but runs whatever happened before: {instead}", places.user_place())
+    return uses
 
 
 def hook_uses(what: str, options: TaskOptions | PipelineOptions, defaults: Said) -> tuple[tuple[str, Use], ...]:
@@ -259,10 +268,16 @@ def _contradicted(said: Said) -> tuple[str, ...]:
 
 def _fallback(value: object, defaults: Said) -> Use | None:
     if isinstance(value, Task):
-        return closing_uses("fallback", [cast("AnyTask", value)], defaults)[0]
+        return cast("AnyTask", value).used(_of_no_node(defaults))
+    if isinstance(value, Reference):
+        raise DefinitionError(f"fallback is a plain value or a task, not {value!r}, which is known only at run time", places.user_place())
     if inspect.isroutine(value):
         raise DefinitionError(f"fallback is a value or a task, not {value!r}: decorate the function with @task", places.user_place())
     return None
+
+
+def _of_no_node(defaults: Said) -> Said:
+    return {name: value for name, value in defaults.items() if name not in _ABOUT_NODES}
 
 
 def _as_task(what: str, value: object) -> AnyTask:
@@ -309,4 +324,4 @@ Said: TypeAlias = Mapping[str, Any]
 """Options that were given explicitly, by name."""
 
 _OF_ITEMS = ("min_success", "max_active_items")
-_NOT_AT_AN_END = ("rule", "fallback", "skip", *HOOKS, *_OF_ITEMS)
+_ABOUT_NODES = ("rule", "fallback", "skip", *HOOKS, *_OF_ITEMS)

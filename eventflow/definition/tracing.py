@@ -56,7 +56,7 @@ class Trace:
         try:
             with self.under_way():
                 returned = self._call()
-                return None if returned is None else self.bind(returned, self._function.result, f"the result of pipeline {self.pipeline!r}")
+                return None if returned is None else self._result(returned)
         except DefinitionError:
             raise
         except Exception as error:
@@ -166,6 +166,12 @@ class Trace:
     def is_open(self) -> bool:
         """Whether the body is still running."""
         return self._is_open
+
+    def _result(self, returned: object) -> Binding:
+        try:
+            return self.bind(returned, self._function.result, f"the result of pipeline {self.pipeline!r}")
+        except DefinitionError as error:  # of what was returned, when none of the body's lines is under way any more
+            raise DefinitionError(error.message, self._where or places.of_function(self._function.fn)) from error
 
     def _call(self) -> object:
         annotated = self._function.inputs

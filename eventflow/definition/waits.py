@@ -89,15 +89,17 @@ def wait_for(
     return _put(trace, "event", inputs, body, after=after, name=name)
 
 
-def sleep_until(instant: datetime, *, after: After = (), name: str | None = None) -> None:
+def sleep_until(instant: datetime, *, after: After = (), name: str | None = None) -> object:
     """Wait until an instant, which may be a reference to one: a datetime with a time zone. One in the past is no wait.
 
-    send.after(sleep_until(noon))(letter)
+        send.after(sleep_until(noon))(letter)
+
+    Its value is None. It is typed as an object so that type checkers let it be handed to `after`.
     """
     trace = tracing.expected("sleep_until(...)")
     _check_zone(trace, instant)
     inputs = {"instant": trace.bind(instant, datetime, "the instant of sleep_until(...)")}
-    return cast("None", _put(trace, "time", inputs, WaitBody(NoneType, {"instant": datetime}), after=after, name=name))
+    return _put(trace, "time", inputs, WaitBody(NoneType, {"instant": datetime}), after=after, name=name)
 
 
 class Asking(TypedDict, total=False):

@@ -4,7 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, Protocol, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Optional, Protocol, TypedDict
 
 import pytest
 
@@ -166,7 +166,18 @@ def test_tuples_are_told_from_lists() -> None:
 
 @pytest.mark.parametrize(
     ("annotation", "written"),
-    [(int, "int"), (type(None), "None"), (list[int], "list[int]"), (int | None, "int | None"), (Any, "Any"), (Data, "Data")],
+    [
+        (int, "int"),
+        (type(None), "None"),
+        (list[int], "list[int]"),
+        (int | None, "int | None"),
+        (Optional[Data], "Data | None"),  # noqa: UP045  # which users write too
+        (Any, "Any"),
+        (Data, "Data"),
+        (dict[str, list[Data]], "dict[str, list[Data]]"),
+        (tuple[Data, ...], "tuple[Data, ...]"),
+        (Literal["a", "b"], "Literal['a', 'b']"),
+    ],
     ids=repr,
 )
 def test_annotations_are_written_for_a_person(annotation: object, written: str) -> None:

@@ -354,6 +354,14 @@ def no_key(a: bool) -> None:
     train.map(each([0.1], key="rate"))  # type: ignore[arg-type]  # mistake no_key
 
 
+async def later(item: object) -> str:
+    raise NotImplementedError
+
+
+def key_that_is_awaited(a: bool) -> None:
+    take.map(each([1], key=later))  # mistake key_that_is_awaited
+
+
 def other_lengths(a: bool) -> None:
     train.map(each([0.1, 0.2]), each([1]))  # mistake other_lengths
 
@@ -396,7 +404,8 @@ MISTAKES: dict[Callable[[bool], None], str] = {
     each_in_named_stars: r"argument '\*\*' of map\(\) of task 'gather' at \['x'\]: each\(...\) marks a named argument",
     each_in_each: r"argument 'value' of map\(\) of task 'take': each\(...\) stands inside each\(...\): leave one away",
     two_keys: r"both 'rate' and 'depth' have a key, but an item has one name: leave one away",
-    no_key: r"key is a function that names an item, as in key=lambda item: item.name, not 'rate'",
+    no_key: r"key is a plain function that names an item, as in key=lambda item: item.name, not 'rate'",
+    key_that_is_awaited: r"key is a plain function that names an item, .*, not <function later",
     other_lengths: r"lists in each\(...\) are taken in step, so they have as many items \('rate' 2, 'depth' 1\): across\(...\) combines them",
     no_reference_for_all: r"argument 'rate' of 'train', whose rule is 'always': 'rates' may have no value when it runs",
     nothing_to_pass: r"task 'take' has skip='pass-through', but no first input",

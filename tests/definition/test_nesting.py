@@ -231,7 +231,7 @@ MISTAKES: dict[Callable[[bool], None], str] = {
     run_inside: r"pipeline 'counting' is run in the body of pipeline 'p': call it, counting\(...\), to have its nodes there, or run_pipeline",
     wrong_options: "min_success is a part, a number from 0 to 1, not 2",
     wrong_name: "'My name' can't name a pipeline",
-    unknown_option: "retry",
+    unknown_option: "'retry' is no option of a pipeline inside another: there is name, min_success, max_active_items",
     name_twice: "already has a node named 'one': choose another name",
     with_an_ending: r"pipeline 'closed' has tasks for the end of a run of its own .* with run_pipeline\(closed\)\(...\)",
     mapped_with_an_ending: r"pipeline 'closed' has tasks for the end of a run of its own",

@@ -12,6 +12,7 @@ from eventflow.definition import graph
 from eventflow.definition.graph import Output, Parameter
 from eventflow.definition.options import PipelineOptions
 from eventflow.definition.pipelines import Pipeline, pipeline
+from eventflow.definition.retries import Retry
 from eventflow.definition.tasks import task
 from eventflow.errors import DefinitionError, ParameterError
 
@@ -123,7 +124,9 @@ def test_keyword_only_parameters_are_given_by_name() -> None:
 
 
 def test_a_pipeline_is_not_called_outside_of_a_body(line: Callable[[str], str]) -> None:
-    with pytest.raises(DefinitionError, match=r"is called outside a pipeline's body: use retrain.run\(...\), or submit retrain.bind") as caught:
+    with pytest.raises(
+        DefinitionError, match=r"is called outside a pipeline's body: use retrain.run\(...\), or submit retrain.bind"
+    ) as caught:
         retrain(Path("x"))  # called plainly
     assert caught.value.where == line("called plainly")
 
@@ -170,8 +173,24 @@ BAD: dict[str, tuple[Callable[[], object], str]] = {
     "a bad name": (lambda: pipeline(name="Re train")(clean), "'Re train' can't name a pipeline: use a-z, 0-9, _ and -"),
     "no active run": (lambda: pipeline(max_active_runs=0), "max_active_runs is at least 1"),
     "a text as tags": (lambda: pipeline(tags="ml"), "tags is a list of texts"),
-    "an unknown setting": (lambda: pipeline(max_runs=1), "max_runs"),  # type: ignore[call-overload]
-    "neither body nor steps": (lambda: Pipeline("p"), "give one of the two"),  # type: ignore[call-overload]
+    "an unknown setting": (lambda: pipeline(max_runs=1), "'max_runs' is no option of a pipeline: there is max_active"),  # type: ignore[call-overload]
+    "an unknown overlap": (lambda: pipeline(on_overlap="kill"), "on_overlap='kill' is unknown: there is 'queue', "),  # type: ignore[call-overload]
+    "an overlap without a limit": (lambda: pipeline(on_overlap="skip"), "give that too, as in max_active_runs=1"),
+    "a name among the defaults": (
+        lambda: pipeline(defaults={"name": "x"}),  # type: ignore[typeddict-unknown-key]
+        "'name' is no default of a pipeline's tasks: there is retry, ",
+    ),
+    "a default that makes no sense": (lambda: pipeline(defaults={"timeout": 0}), "timeout is longer than nothing"),
+    "defaults that contradict each other": (
+        lambda: pipeline(defaults={"retry": Retry(), "at_most_once": True}),
+        "at_most_once can't be retried",
+    ),
+    "a function at the end": (lambda: pipeline(finally_=[clean]), "finally_ of pipeline '?' takes tasks, not <function clean"),  # type: ignore[list-item]
+    "a task at the end that needs something": (
+        lambda: Pipeline("p", clean, finally_=train),
+        "finally_ of pipeline 'p': 'train' needs rows, but is given nothing: give it defaults, or call it in the body",
+    ),
+    "a function as a hook": (lambda: Pipeline("p", clean, on_failure=[clean]), "on_failure of pipeline 'p' takes tasks"),  # type: ignore[list-item]
     "both": (lambda: Pipeline("p", clean, steps=[("a", clean)]), "give one of the two"),  # type: ignore[call-overload]
     "no steps": (lambda: Pipeline("p", steps=[]), "steps is a list of names with functions"),
     "steps without names": (lambda: Pipeline("p", steps=[clean]), "steps is a list of names with functions"),  # type: ignore[list-item]

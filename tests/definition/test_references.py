@@ -128,7 +128,6 @@ MISUSES: dict[str, Callable[[Any], object]] = {
     "divmod": lambda x: divmod(x, 2),
     "**": lambda x: x**2,
     "<<": lambda x: x << 1,
-    ">>": lambda x: x >> 1,
     "&": lambda x: x & 1,
     "|": lambda x: 1 | x,
     "^": lambda x: x ^ 1,

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eventflow import codec
-from eventflow.definition import tracing
+from eventflow.definition import places, tracing
 from eventflow.definition.graph import DictOf, Item, ListOf, Literal, Output, Parameter
 from eventflow.definition.pipelines import Definition, Pipeline
 from eventflow.definition.tasks import task
@@ -319,8 +319,9 @@ def test_the_result_is_checked_too() -> None:
     def wrong(path: Path) -> int:
         return load(path)  # type: ignore[return-value]
 
-    with pytest.raises(DefinitionError, match="the result of pipeline 'p' wants int, but 'load' is Data"):
+    with pytest.raises(DefinitionError, match="the result of pipeline 'p' wants int, but 'load' is Data") as caught:
         traced(wrong)
+    assert caught.value.where == places.of_function(wrong)
     with pytest.raises(DefinitionError, match=r"the result of pipeline 'p': builtins.object can't be written"):
         traced(lambda: [take(1), object()][1])
 

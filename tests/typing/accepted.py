@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
-from typing import Literal, assert_type
+from typing import Any, Literal, assert_type
 
 from eventflow import (
+    DAG,
     Call,
+    Ended,
     Event,
+    FileSensor,
+    FileVersion,
     Observation,
     Pipeline,
     Retry,
@@ -18,14 +24,18 @@ from eventflow import (
     Trigger,
     World,
     across,
+    approval,
     each,
     group,
     maybe,
     one_of,
     otherwise,
     pipeline,
+    run_pipeline,
     skip,
+    sleep_until,
     task,
+    wait_for,
     when,
 )
 
@@ -165,3 +175,89 @@ def tune(paths: list[Path], rates: list[float]) -> list[Model]:
     assert_type(fit.map(each([rates]), across((0.1, 0.2))), list[Model])
     assert_type(retrain(paths[0], rates=rates), Model)
     return retrain.options(min_success=0.9, max_active_items=8).map(path=across(paths), rates=rates)
+
+
+class Decision(Enum):
+    YES = "yes"
+    NO = "no"
+
+
+@task
+def alert(ended: Ended) -> None:
+    """Tell somebody."""
+
+
+@task
+def cleanup() -> None:
+    """Do nothing."""
+
+
+@task
+def start() -> str:
+    return "cluster"
+
+
+@task
+def stop(cluster: str, force: bool = False) -> None:
+    """Stop it."""
+
+
+@task(
+    retry=[Retry(on=(OSError,), unless=(FileNotFoundError,), when=lambda error: "busy" in str(error)), Retry(attempts=2)],
+    rule=lambda states: "failed" not in states.values(),
+    fallback=0,
+    uses={"gpu": 1, "ram_gb": 0.5},
+    limit="30/m",
+    queue_timeout="1h",
+    on_success=alert,
+    on_failure=[alert, cleanup],
+    on_cancel=(),
+    min_success=0.9,
+    max_active_items=8,
+)
+def careful(number: int) -> int:
+    return number
+
+
+inbox = FileSensor("inbox", path="incoming", match="*.txt")
+
+
+@pipeline(
+    max_active_runs=1,
+    on_overlap="cancel_running",
+    concurrency_key=lambda arguments: arguments["path"],
+    timeout="2h",
+    queue_timeout=60,
+    pause_after=3,
+    on_code_change="hold",
+    owner="ann",
+    defaults={"timeout": "1h", "rule": "all_done", "retry": Retry()},
+    finally_=[cleanup],
+    on_success=[alert],
+    on_failure=alert,
+)
+def everything(path: Path) -> Model:
+    cluster = start()
+    stop.teardown(cluster, force=True)
+    careful.options(fallback=careful, skip=None, rule="none_failed")(1)
+    model = run_pipeline(retrain, key=lambda arguments: str(arguments["path"]))(path, rates=[0.1])
+    assert_type(model, Model)
+    assert_type(run_pipeline(retrain, wait=False, name="later")(path, []), str)
+    assert_type(run_pipeline(etl)(5, x=6), object)
+    assert_type(wait_for("bank", type="paid", match={"order.id": 7}).data["x"], Any)
+    assert_type(wait_for(inbox, after=[model]), Event[FileVersion])
+    assert_type(wait_for(inbox, timeout="1d", default=None), Event[FileVersion] | None)
+    assert_type(wait_for("bank", timeout="1d", default=None), Event[Any] | None)
+    keep.after(sleep_until(datetime(2026, 11, 20, tzinfo=UTC)))()
+    assert_type(approval("Deploy?", deadline="2d", default=False, who=["ann"], show=model), bool)
+    assert_type(approval("Deploy?", form=Decision, default=Decision.NO, deadline=5), Decision)
+    return model
+
+
+with Pipeline("written") as written:
+    written.chain(cleanup, [keep, start], keep)
+assert_type(written, Pipeline[[], None])
+assert_type(written.bind(), Call[None])
+
+gathered = DAG([fetch("x"), split(Dataset([], []))], name="gathered", tags=["x"])
+assert_type(gathered.bind(), Call[object])

@@ -5,7 +5,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from eventflow import Pipeline, Retry, across, each, group, maybe, one_of, pipeline, task, when
+from eventflow import (
+    DAG,
+    Pipeline,
+    Retry,
+    across,
+    approval,
+    each,
+    group,
+    maybe,
+    one_of,
+    pipeline,
+    run_pipeline,
+    sleep_until,
+    task,
+    wait_for,
+    when,
+)
 
 
 @task
@@ -40,7 +56,13 @@ load.nothing  # type: ignore
 task(retries=3)  # type: ignore
 task(timeout=object())  # type: ignore
 task(5)  # type: ignore
+task(rule="all_sucess")  # type: ignore
+task(skip="pass")  # type: ignore
+task(uses=["gpu"])  # type: ignore
+task(on_failure=[print])  # type: ignore
+task(retry=[3])  # type: ignore
 Retry(on=OSError)  # type: ignore
+Retry(when="busy")  # type: ignore
 
 retrain.bind()  # type: ignore
 retrain.bind("x.csv")  # type: ignore
@@ -50,10 +72,31 @@ retrain.run(5)  # type: ignore
 retrain("x.csv")  # type: ignore
 pipeline(max_runs=1)  # type: ignore
 pipeline(max_active_runs="1")  # type: ignore
-Pipeline("etl")  # type: ignore
+pipeline(on_overlap="kill")  # type: ignore
+pipeline(finally_=[print])  # type: ignore
+pipeline(defaults={"timeout": []})  # type: ignore
+pipeline(defaults={"name": "x"})  # type: ignore
+Pipeline("etl", step=[])  # type: ignore
 Pipeline("etl", retrain.fn, steps=[])  # type: ignore
 Pipeline("etl", steps=[load])  # type: ignore
 Pipeline(5, retrain.fn)  # type: ignore
+
+
+run_pipeline(load)  # type: ignore
+run_pipeline(retrain)("x.csv")  # type: ignore
+run_pipeline(retrain, wait=False)(Path("x")).rows  # type: ignore
+run_pipeline(retrain, key=5)  # type: ignore
+wait_for(5)  # type: ignore
+wait_for("bank", kind="paid")  # type: ignore
+wait_for("bank", timeout="1d", default=5)  # type: ignore
+wait_for("bank").dta  # type: ignore
+sleep_until("noon")  # type: ignore
+approval("Deploy?", form=5)  # type: ignore
+approval("Deploy?", default="yes", deadline=5)  # type: ignore
+approval("Deploy?").upper()  # type: ignore
+load.teardown("x.csv")  # type: ignore
+DAG(5)  # type: ignore
+DAG([], "nightly")  # type: ignore
 
 
 async def unit_tests() -> None:
