@@ -85,25 +85,33 @@ async def open_engine(
 
 
 @asynccontextmanager
-async def memory_engine(pipelines: Iterable[Pipeline[..., Any]] = (), *, instruments: Sequence[Instrument] = ()) -> AsyncGenerator[Engine]:
+async def memory_engine(
+    pipelines: Iterable[Pipeline[..., Any]] = (),
+    *,
+    resources: Mapping[str, float] | None = None,
+    instruments: Sequence[Instrument] = (),
+) -> AsyncGenerator[Engine]:
     """Give an engine whose journal and artifacts are in memory: for runs that should leave no trace."""
     artifacts = MemoryArtifacts()
     ports = Ports(MemoryJournal(instruments), artifacts, LocalExecutor(), SystemClock(), SystemRandom(), Instruments(instruments))
-    engine = Engine(ports, Values(artifacts, os.urandom(32)), pipelines)
+    engine = Engine(ports, Values(artifacts, os.urandom(32)), pipelines, resources=resources)
     async with engine.running():
         yield engine
 
 
-def run(call: Call[R], *, instruments: Sequence[Instrument] = ()) -> R:
-    """Run a pipeline here and now, wait for its end, and give its result. Nothing is kept.
+def run(call: Call[R], *, resources: Mapping[str, float] | None = None, instruments: Sequence[Instrument] = ()) -> R:
+    """Run a pipeline here and now, wait for its end, and give its result. Nothing is kept. `resources` are as in `open_engine`.
 
     Raises `RunFailed`; `EventflowError` where an event loop is running already: there, `await engine.submit(...)`.
     """
     if _in_loop():
         raise EventflowError("run() can't wait inside a running event loop: use `run = await engine.submit(...)` and `await run.result()`")
 
+    with naming_the_line():
+        check_sizes(resources or {})
+
     async def main() -> R:
-        async with memory_engine(instruments=instruments) as engine:
+        async with memory_engine(resources=resources, instruments=instruments) as engine:
             submitted = await engine.submit(call)
             return await submitted.result()
 

@@ -288,9 +288,10 @@ class Engine:
         opened = self._runs.find(run)
         if opened is None or opened.execution is None:
             raise InvalidRequest(f"run {ids.short(run)} is {row.state}: a node can be cancelled in a run that is running")
+        execution = opened.execution
         await self._accepted(facts.NodeCancelRequested(run, node))
         self._ports.instrument.reached("engine.cancel_node.after")
-        if not await opened.execution.cancel_node(node):
+        if not await execution.cancel_node(node):
             raise NotFound(f"run {ids.short(run)} has no node {node!r} that hasn't ended")
 
     async def _pause(self, run: str, *, paused: bool) -> None:

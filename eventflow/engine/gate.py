@@ -42,13 +42,13 @@ class Gate:
     when that is there.
     """
 
-    __slots__ = ("_awaited", "_cause", "_decided", "_node", "_skipped_by", "_tally", "_waits")
+    __slots__ = ("_awaited", "_cause", "_decided", "_node", "_skipped_by", "_tally", "_values", "_waits")
 
     def __init__(self, node: Node, decided: Callable[[Verdict, Outcome | None], None]) -> None:
         self._node = node
         self._decided: Callable[[Verdict, Outcome | None], None] | None = decided
         self._tally = Tally(0)
-        self._waits = 0
+        self._values = self._waits = 0
         self._awaited = False
         self._skipped_by: Outcome | None = None
         self._cause: dict[Verdict, Outcome] = {}
@@ -56,8 +56,8 @@ class Gate:
     def listen(self, around: Future[Outcome] | None, upstream: Sequence[tuple[Dependency, Sequence[Future[Outcome]]]]) -> None:
         """Wait on these outcomes: that of the branch around the node, and those that each dependency names. With none it opens at once."""
         self._awaited = around is not None
-        self._tally.left = sum(1 for dependency, _ in upstream if dependency.counts)
-        self._waits = len(upstream) - self._tally.left
+        self._tally = Tally(sum(1 for dependency, _ in upstream if dependency.counts))
+        self._waits = len(upstream) - self._tally.total
         for dependency, outcomes in upstream:
             self._listen_to(dependency, outcomes)
         if around is not None:
@@ -66,17 +66,21 @@ class Gate:
             self._look()
 
     def _listen_to(self, dependency: Dependency, outcomes: Sequence[Future[Outcome]]) -> None:
+        # A rule may say yes while a value that the node takes, if there is one, is still to come: what it gets must not be left to chance.
+        is_awaited = dependency.optional and self._node.rule != "all_success"
+        self._values += is_awaited
         if len(outcomes) == 1:
-            outcomes[0].add_done_callback(lambda future: self._hear(dependency, future.result()))
+            outcomes[0].add_done_callback(lambda future: self._hear(dependency, future.result(), is_chosen=is_awaited))
             return
-        heard = False
+        is_counted, is_chosen = False, not is_awaited
 
         def hear(_: Future[Outcome]) -> None:
-            nonlocal heard
-            first = None if heard else _first(outcomes)
-            if first is not None:
-                heard = True
-                self._hear(dependency, first)
+            nonlocal is_counted, is_chosen
+            first = None if is_counted else _first(outcomes)
+            chosen = not is_chosen and _is_chosen(outcomes)
+            is_counted, is_chosen = is_counted or first is not None, is_chosen or chosen
+            if first is not None or chosen:
+                self._hear(dependency, first, is_chosen=chosen)
 
         for outcome in outcomes:
             outcome.add_done_callback(hear)
@@ -91,11 +95,15 @@ class Gate:
             return
         self._look()
 
-    def _hear(self, dependency: Dependency, outcome: Outcome) -> None:
+    def _hear(self, dependency: Dependency, outcome: Outcome | None, *, is_chosen: bool) -> None:
+        self._values -= is_chosen
         if not dependency.counts:
             self._waits -= 1
-            self._look()
-            return
+        elif outcome is not None:
+            self._count(dependency, outcome)
+        self._look()
+
+    def _count(self, dependency: Dependency, outcome: Outcome) -> None:
         state = states.SUCCEEDED if outcome.passes else outcome.state
         if state == states.SKIPPED:
             self._cause.setdefault(Verdict.SKIP, outcome)
@@ -104,7 +112,6 @@ class Gate:
         elif state != states.SUCCEEDED:
             self._cause.setdefault(Verdict.FAIL, outcome)
         self._tally.count(state)
-        self._look()
 
     def _look(self) -> None:
         if self._awaited:
@@ -113,8 +120,11 @@ class Gate:
             self._look_behind(self._skipped_by)
             return
         answer = verdict(self._node.rule, self._tally)
-        if answer is Verdict.FAIL or (answer is not None and not self._waits):
+        if answer is Verdict.FAIL or (answer is not None and not self._waits and (not self._values or self._hands_nothing_on(answer))):
             self._decide(answer, self._cause.get(answer))
+
+    def _hands_nothing_on(self, answer: Verdict) -> bool:
+        return answer is Verdict.SKIP and not self._node.passes
 
     def _look_behind(self, branch: Outcome) -> None:
         """Look whether the node can be skipped now that its branch isn't taken."""
@@ -138,3 +148,13 @@ def _first(alternatives: Sequence[Future[Outcome]]) -> Outcome | None:
         if outcome.state != states.SKIPPED or outcome.passes:
             return outcome
     return alternatives[-1].result()
+
+
+def _is_chosen(alternatives: Sequence[Future[Outcome]]) -> bool:
+    """Tell whether it is known which alternative has a value, if any does."""
+    for future in alternatives:
+        if not future.done():
+            return False
+        if future.result().has_value:
+            return True
+    return True

@@ -47,7 +47,7 @@ class Intake:
         Raises `EngineClosed` where the engine isn't at work, `JournalFull` where the disk is full, `InvalidRequest` for a key or a
         priority that can't be meant, and for arguments of which the pipeline makes no concurrency key.
         """
-        self._check_open()
+        self.check_open()
         check_wishes(key, priority)
         return facts.RunSubmitted(
             run=self.new_id(),
@@ -96,7 +96,8 @@ class Intake:
         """Give a new id."""
         return ids.uuid7(self._ports.clock.now(), self._ports.random.bits(74))
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `EngineClosed` where the engine isn't at work, `JournalFull` where the disk is full."""
         if not self._runs.working:
             raise EngineClosed("the engine is stopping or has stopped: it takes no new runs")
         if self._ports.journal.full:

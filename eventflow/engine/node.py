@@ -36,7 +36,7 @@ class NodeExecution:
     `under_way` is the coroutine in which it is at work.
     """
 
-    __slots__ = ("due", "frame", "is_cancelled", "name", "node", "outcome", "past", "reader", "suspended", "under_way")
+    __slots__ = ("due", "frame", "is_cancelled", "name", "node", "outcome", "past", "reader", "settling", "suspended", "under_way")
 
     def __init__(self, placed: Placed) -> None:
         self.frame = placed.frame
@@ -46,7 +46,7 @@ class NodeExecution:
         self.past = past = placed.past
         self.due = past.due
         self.suspended = past.state == states.SUSPENDED
-        self.is_cancelled = False
+        self.is_cancelled = self.settling = False
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.under_way: TaskHandle[None] | None = None
         if past.outcome is not None:
@@ -81,7 +81,8 @@ class NodeExecution:
     async def begin(self) -> None:
         """Do what the node is for, once its gate has opened, until it has ended, waits, or is to begin again when it is due."""
         try:
-            await self.work()
+            if self.wish is None:
+                await self.work()
         finally:
             if self.is_cancelled and not self.outcome.done():
                 await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
@@ -120,7 +121,11 @@ class NodeExecution:
         return (facts.NodeCancelled(self.frame.run, self.name, self.attempt, begun=self.has_row and not self.attempt),)
 
     async def settle(self, outcome: Outcome, *happened: Fact) -> None:
-        """Record the node's end durably, then tell it."""
+        """Record the node's end durably, then tell it. Of two ends that come together the first one counts."""
+        if self.settling:
+            await asyncio.wait([self.outcome])
+            return
+        self.settling = True
         with anyio.CancelScope(shield=True):
             await self.frame.commit(*happened)
             self.tell(outcome)

@@ -124,7 +124,7 @@ class OpenRuns:
         options = self._options(opened)
         if not opened.recovered and not opened.began:
             self._give_way(opened, options)
-        if not opened.has_past:
+        if not opened.began:
             self._limit_patience(opened, options)
 
     def resume(self, opened: Opened) -> None:

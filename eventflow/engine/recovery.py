@@ -63,7 +63,14 @@ def plan(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, given: bytes, defi
 
 def cancelled(run: str, nodes: Sequence[NodeRow], graph: Graph) -> tuple[Fact, ...]:
     """Give the facts by which a run that nothing executes is cancelled."""
-    return (*_cancelled_nodes(run, nodes, graph.nodes), facts.RunCancelled(run))
+    return (*cancelled_nodes(run, nodes, graph.nodes), facts.RunCancelled(run))
+
+
+def cancelled_nodes(run: str, rows: Sequence[NodeRow], nodes: Sequence[Node]) -> list[Fact]:
+    """Give the facts by which what hasn't ended of some nodes, and of their `rows`, is cancelled."""
+    known = {row.node for row in rows}
+    begun = [_cancelled_node(run, row) for row in rows if row.state not in states.ENDED_NODE]
+    return [*begun, *(facts.NodeCancelled(run, node.name) for node in nodes if node.name not in known)]
 
 
 def path_of(node: str) -> str:
@@ -81,7 +88,7 @@ def _closed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, *, fits: bool) 
     rows = [row for row in nodes if row.node not in closing]
     released = (facts.RunReleased(run.run),) if run.state == states.HELD else ()
     woken = (facts.RunWoken(run.run),) if run.state == states.SUSPENDED else ()
-    stopped = (*_cancelled_nodes(run.run, rows, main), *_lost_closing(run.run, nodes, closing))
+    stopped = (*cancelled_nodes(run.run, rows, main), *_lost_closing(run.run, nodes, closing))
     return Plan((*stopped, *released, *woken), resumes=True, graph=graph, cancelled=True)
 
 
@@ -125,12 +132,6 @@ def _verdict(body: Body, crashes: int) -> str | None:
     if body.options.at_most_once:
         return states.UNKNOWN
     return states.POISONED if crashes >= body.options.max_crashes else None
-
-
-def _cancelled_nodes(run: str, rows: Sequence[NodeRow], nodes: Sequence[Node]) -> list[Fact]:
-    known = {row.node for row in rows}
-    begun = [_cancelled_node(run, row) for row in rows if row.state not in states.ENDED_NODE]
-    return [*begun, *(facts.NodeCancelled(run, node.name) for node in nodes if node.name not in known)]
 
 
 def _cancelled_node(run: str, row: NodeRow) -> Fact:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eventflow import facts, ids
 from eventflow.engine.values import Values
 from eventflow.errors import RunCancelled, RunFailed
+from eventflow.facts import Inline
 from eventflow.ports import Journal
 from eventflow.projections import RunRow
 
@@ -14,6 +15,8 @@ async def result_of(row: RunRow, journal: Journal, values: Values, annotation: o
     ending = None if row.result_seq is None else (await journal.facts([row.result_seq])).get(row.result_seq)
     named = f"run {ids.short(row.run)} of {row.pipeline}"
     match ending:
+        case facts.RunSucceeded(result=Inline(json=json)) if bytes(json) == b"null":
+            return None  # also where the annotation has no None: what the pipeline returns was skipped
         case facts.RunSucceeded(result=result):
             return await values.open(result, annotation)
         case facts.RunFailed(failure=failure, node=node):

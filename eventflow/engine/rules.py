@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 
 from eventflow import states
+from eventflow.definition.options import PREDICATE
 
 
 class Verdict(Enum):
@@ -22,12 +23,12 @@ class Verdict(Enum):
 
 
 class Tally:
-    """How many upstream outcomes were good, skipped or failed, and how many are still to come."""
+    """How many upstream outcomes were good, skipped or failed, and how many of them (`total`) are still to come."""
 
-    __slots__ = ("failed", "left", "skipped", "succeeded")
+    __slots__ = ("failed", "left", "skipped", "succeeded", "total")
 
-    def __init__(self, left: int) -> None:
-        self.left = left
+    def __init__(self, total: int) -> None:
+        self.left = self.total = total
         self.succeeded = self.skipped = self.failed = 0
 
     def count(self, state: str) -> None:
@@ -42,8 +43,10 @@ class Tally:
 
 
 def verdict(rule: str, tally: Tally) -> Verdict | None:
-    """Give what a rule says of the outcomes so far, None as long as it depends on those to come."""
-    return _RULES[rule](tally)
+    """Give what a rule says of the outcomes so far, None as long as it depends on those to come. With none at all, yes."""
+    if tally.total or rule == PREDICATE:
+        return _RULES[rule](tally)
+    return Verdict.RUN
 
 
 def _all_success(tally: Tally) -> Verdict | None:
@@ -125,5 +128,5 @@ _RULES: Mapping[str, Callable[[Tally], Verdict | None]] = {
     "none_skipped": _none_skipped,
     "all_skipped": _all_skipped,
     "always": _always,
-    "predicate": _predicate,
+    PREDICATE: _predicate,
 }

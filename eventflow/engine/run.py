@@ -136,6 +136,7 @@ class RunExecution:
         if node is None or node.outcome.done():
             return False
         await node.cancel()
+        self._keep_awake()
         return True
 
     def pause(self) -> None:
@@ -155,6 +156,7 @@ class RunExecution:
         if self.is_suspended or node is None:
             return False
         node.tell(outcome)
+        self._keep_awake()
         return True
 
     def drain(self) -> None:
@@ -373,10 +375,19 @@ class RunExecution:
         if self._waiting and not self._busy:
             asyncio.get_running_loop().call_soon(self._look)
 
+    def _keep_awake(self) -> None:
+        """Let those who listen hear what has just been told, before anybody looks whether everything waits."""
+        self._busy += 1
+        asyncio.get_running_loop().call_soon(self._heard)
+
+    def _heard(self) -> None:
+        self._busy -= 1
+        self._look_soon()
+
     def _look(self) -> None:
         """Look whether everything waits for the world."""
-        is_idle = self._waiting and not self._busy and not self._held_back and len(self._timers) == (self._timeout is not None)
-        if is_idle and not self._stopped.is_set() and not self._frame.shutdown:
+        is_idle = not self._busy and not self._held_back and len(self._timers) == (self._timeout is not None)
+        if is_idle and self._waiting and not self._stopped.is_set() and not self._frame.shutdown:
             self.is_suspended = True
             self._stopped.set()
 

@@ -20,7 +20,7 @@ from eventflow.engine.attempt import Ending, Left, Raised, Returned, Stopped, at
 from eventflow.engine.checkpoints import AttemptCheckpoint
 from eventflow.engine.frame import Wish
 from eventflow.engine.gate import Outcome
-from eventflow.engine.inputs import arguments, resolve
+from eventflow.engine.inputs import arguments
 from eventflow.engine.limits import is_limited
 from eventflow.engine.node import NodeExecution, Placed
 from eventflow.engine.resources import Hold
@@ -120,6 +120,8 @@ class TaskExecution(NodeExecution):
 
     async def asked(self) -> bool:
         rule, frame = self._body.options.rule, self.frame
+        if self.wish is not None:
+            return False
         try:
             runs = callable(rule) and bool(rule(self._upstream()))
         except Exception as error:  # noqa: BLE001 - the predicate is the user's: what it raises is this node's failure
@@ -129,16 +131,15 @@ class TaskExecution(NodeExecution):
             await self.skip(None)
             return False
         with anyio.CancelScope(shield=True):
-            await frame.commit(facts.NodeQueued(frame.run, self.name))
             self._queued = True
+            await frame.commit(facts.NodeQueued(frame.run, self.name))
         frame.ports.instrument.reached("engine.rule.asked")
         return True
 
     async def value(self) -> object:
         outcome = self.outcome.result()
         if outcome.passes:
-            name, first = next(iter(self.node.inputs.items()))
-            return await resolve(first, self._body.inputs.get(name), self.reader)
+            return await self.passed(self._body.inputs.get(next(iter(self.node.inputs))))
         if outcome.result is None:
             raise AssertionError(f"{self.name} is read before it has succeeded")
         return await self.frame.values.open(outcome.result, self._body.result)

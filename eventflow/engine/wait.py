@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET
 
 from eventflow import codec, facts, states
 from eventflow.definition.bodies import WaitBody
@@ -72,29 +73,28 @@ class WaitExecution(SuspendedExecution):
             _text("source", await self._input("source")) or "",
             _text("type", await self._input("type")),
             _text("subject", await self._input("subject")),
-            {path: msgspec.Raw(codec.encode(value)) for path, value in match.items()},
+            {path: msgspec.json.decode(codec.encode(value)) for path, value in match.items()},
             self._default,
         )
 
     async def _answer(self) -> AnswerWanted:
         shown = self.frame.values.snapshot(await self._input("show")) if "show" in self.node.inputs else None
-        is_shown = shown is not None and shown.codec == "json"
         return AnswerWanted(
             self._body.question,
-            msgspec.Raw(codec.canonical(_form(self._body.result))),
+            _form(self._body.result),
             self._body.who,
-            msgspec.Raw(shown.data) if shown is not None and is_shown else None,
+            msgspec.json.decode(shown.data) if shown is not None and shown.codec == "json" else UNSET,
             self._default,
         )
 
     @property
-    def _default(self) -> msgspec.Raw | None:
-        return None if self._body.default is None else msgspec.Raw(self._body.default)
+    def _default(self) -> object:
+        return UNSET if self._body.default is None else msgspec.json.decode(self._body.default)
 
 
-def _form(annotation: object) -> dict[str, Any]:
+def _form(annotation: object) -> object:
     (shape,), defs = codec.schemas([annotation])
-    return shape | {"$defs": defs} if defs else shape
+    return {**shape, "$defs": defs} if defs else shape
 
 
 def _instant(value: object) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import anyio
 import msgspec
 from anyio.abc import TaskGroup
+from msgspec import UNSET
 
 from eventflow import codec, facts, ids, states
 from eventflow.definition.bodies import WaitBody
@@ -38,7 +39,7 @@ _PAGE = 200
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """An open wait, as people see it. Instants are microseconds UTC; `form` is a JSON Schema, `shown` what they are to see, as JSON."""
+    """An open wait, as people see it. Instants are microseconds UTC; `form` is a JSON Schema, `shown` what they are to see, plain data."""
 
     run: str
     pipeline: str
@@ -48,8 +49,8 @@ class Waiting(msgspec.Struct, frozen=True):
     due: int | None
     question: str | None = None
     who: tuple[str, ...] = ()
-    form: msgspec.Raw | None = None
-    shown: msgspec.Raw | None = None
+    form: object = None
+    shown: object = None
 
 
 class Waits:
@@ -202,10 +203,10 @@ class Waits:
 
     async def _expire(self, wait: OpenWait) -> None:
         default = wait.wanted.default
-        if default is None and not isinstance(wait.wanted, TimeWanted):
+        if default is UNSET and not isinstance(wait.wanted, TimeWanted):
             await self._fail(wait, states.DEADLINE, failure(TimeoutError(f"what {wait.node} waits for didn't come in time")))
             return
-        result = Inline(default or msgspec.Raw(b"null"))
+        result = Inline(msgspec.Raw(codec.canonical(None if default is UNSET else default)))
         await self._end(
             wait, Outcome(states.SUCCEEDED, wait.node, result), facts.NodeAnswered(wait.run, wait.node, result, states.DEADLINE)
         )
@@ -271,4 +272,6 @@ def _shown(wait: OpenWait) -> Waiting:
     if not isinstance(wait.wanted, AnswerWanted):
         return plain
     asked = wait.wanted
-    return msgspec.structs.replace(plain, question=asked.question, who=asked.who, form=asked.form, shown=asked.shown)
+    return msgspec.structs.replace(
+        plain, question=asked.question, who=asked.who, form=asked.form, shown=None if asked.shown is UNSET else asked.shown
+    )

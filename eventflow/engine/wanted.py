@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import msgspec
+from msgspec import UNSET
 
 from eventflow import codec
 from eventflow.facts import EventRecorded
@@ -18,38 +19,38 @@ class EventWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="fo
     source: str
     type: str | None = None
     subject: str | None = None
-    match: dict[str, msgspec.Raw] = {}
-    default: msgspec.Raw | None = None
+    match: dict[str, object] = {}
+    default: object = UNSET
 
     def is_met_by(self, event: EventRecorded) -> bool:
         """Tell whether an event is the one."""
         if event.source != self.source or self.type not in (None, event.type) or self.subject not in (None, event.subject):
             return False
         data = msgspec.json.decode(event.data) if self.match else None
-        return all(_at(data, path) == msgspec.json.decode(value) for path, value in self.match.items())
+        return all(_is_same(_at(data, path), value) for path, value in self.match.items())
 
 
 class AnswerWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="answer"):
     """A person's answer to a question: of a form (JSON Schema), from one of `who`, or from anybody; `shown` is what they are to see."""
 
     question: str
-    form: msgspec.Raw
+    form: object
     who: tuple[str, ...] = ()
-    shown: msgspec.Raw | None = None
-    default: msgspec.Raw | None = None
+    shown: object = UNSET
+    default: object = UNSET
 
 
 class TimeWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="time"):
     """An instant, which is the wait's `due`."""
 
-    default: msgspec.Raw | None = None
+    default: object = UNSET
 
 
 class ChildWanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="for", tag="child"):
     """The end of a run."""
 
     run: str
-    default: msgspec.Raw | None = None
+    default: object = UNSET
 
 
 Wanted = EventWanted | AnswerWanted | TimeWanted | ChildWanted
@@ -85,6 +86,11 @@ def _at(data: object, path: str) -> object:
             return _NOTHING
         data = cast("dict[str, Any]", data)[name]
     return data
+
+
+def _is_same(found: object, wanted: object) -> bool:
+    # As JSON: 1 is not true there.
+    return found is not _NOTHING and codec.canonical(found) == codec.canonical(wanted)
 
 
 _NOTHING = object()

@@ -28,7 +28,8 @@ HERE = Path(__file__).parent
 SOAK = int(os.environ.get("EVENTFLOW_SOAK", "0"))
 PATIENCE = 60.0  # seconds after which a process that should have ended hangs
 
-SUBMITTED = {"endless": "never", "digest": "byhand"}  # by pipeline, the key of its one run
+SUBMITTED = {"endless": "never", "digest": "byhand", "weave": "cloth"}  # by pipeline, the key of its one run
+CHILDREN = 1  # runs that these have run
 EARLY, LATE, EMPTY = ("a.txt", "b.txt", "c.txt"), ("d.txt", "e.txt"), ("empty.txt",)
 TRIGGERS = {"inbox": ("arrivals",)}
 
@@ -47,7 +48,7 @@ def _toy() -> ModuleType:
 
 
 toy = _toy()
-PIPELINES = (toy.digest, toy.endless, toy.poisoned, toy.poisoned_once)
+PIPELINES = (toy.digest, toy.endless, toy.poisoned, toy.poisoned_once, toy.weave, toy.measured)
 
 
 class Project:
@@ -174,7 +175,7 @@ class Project:
     def ill_ended(self, *, may_fail: Sequence[str] = ("unknown",)) -> list[str]:
         """Give every run that came to another end than it should, but those in which a node failed for a reason that may be."""
         excused = {row.run for row in self.nodes() if row.reason in may_fail}
-        wanted = {"digest": "succeeded", "endless": "cancelled"}
+        wanted = {"digest": "succeeded", "endless": "cancelled", "weave": "succeeded", "measured": "succeeded"}
         return [
             f"run {row.run} of {row.pipeline} ended as {row.state} ({row.reason})"
             for row in self.runs()
@@ -225,7 +226,7 @@ class Case:
 
     def _serve(self, **environment: str) -> int:
         expected = {
-            "EXPECTED_RUNS": str(len(EARLY) + len(LATE) + len(SUBMITTED)),
+            "EXPECTED_RUNS": str(len(EARLY) + len(LATE) + len(SUBMITTED) + CHILDREN),
             "EXPECTED_EVENTS": str(len(EARLY) + len(LATE) + len(EMPTY)),
             "SUBMIT": ",".join(f"{pipeline}:{key}" for pipeline, key in SUBMITTED.items()),
         }

@@ -25,17 +25,26 @@ sys.path.insert(0, str(Path.cwd()))
 from pipelines import toy
 from sensors import inbox
 
-PIPELINES = (toy.digest, toy.endless, toy.poisoned, toy.poisoned_once)
+PIPELINES = (toy.digest, toy.endless, toy.poisoned, toy.poisoned_once, toy.weave, toy.measured)
 
 
 async def main() -> None:
     instruments = (Troubles(), *failpoints.from_environment(os.environ))
     sensors, triggers = ([inbox.inbox], [inbox.arrivals]) if "EXPECTED_EVENTS" in os.environ else ([], [])
     async with open_engine(
-        ".eventflow", pipelines=PIPELINES, sensors=sensors, triggers=triggers, drain="5s", instruments=instruments
+        ".eventflow",
+        pipelines=PIPELINES,
+        sensors=sensors,
+        triggers=triggers,
+        drain="5s",
+        resources={"loom": 1},
+        instruments=instruments,
     ) as engine:
         await submit_all(engine)
-        await all_ended(engine)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(answer_all, engine)
+            await all_ended(engine)
+            tasks.cancel_scope.cancel()
 
 
 class Troubles(Instrument):
@@ -66,6 +75,17 @@ async def all_ended(engine: Engine) -> None:
         ended = await journal.select(RunRow, state=tuple(states.ENDED_RUN))
         if len(ended) >= runs and len(await journal.select(EventRow)) >= events:
             return
+        await journal.changed(seq)
+
+
+async def answer_all(engine: Engine) -> None:
+    """Be the person who is asked, and takes time to answer: the run is suspended by then."""
+    journal = engine.ports.journal
+    while True:
+        seq = journal.seq
+        for wait in engine.waiting():
+            if wait.kind == "answer" and (await engine.state(wait.run)).state == states.SUSPENDED:
+                await engine.answer(wait.run, wait.node, answer=True, by="ann")
         await journal.changed(seq)
 
 

@@ -8,9 +8,9 @@ import signal
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
-from eventflow import Retry, current, pipeline, task
+from eventflow import Retry, approval, current, each, one_of, otherwise, pipeline, run_pipeline, task, when
 from eventflow.testing import Ledger
 
 BIG = 40_000  # bytes: more than a fact carries itself, so that it becomes an artifact
@@ -102,6 +102,86 @@ def digest(path: Path) -> dict[str, int]:
     text = read(path)
     weights = [weigh(text, 1), weigh(text, 2), weigh(text, 3)]
     return report(weights, stumble(text), climb(text), stamp(text))
+
+
+@task
+async def unravel(name: str) -> list[str]:
+    """Makes the list that is mapped over."""
+    with told() as body:
+        body.result = [f"{name}-{number}" for number in range(3)]
+        return body.result
+
+
+@task(uses={"loom": 1})
+async def spin(thread: str) -> int:
+    """An item of a map, for which there is one loom."""
+    with told() as body:
+        body.result = len(thread)
+        return body.result
+
+
+@task
+def judge(lengths: list[int]) -> Literal["fine", "coarse"]:
+    """Decides on a branch, in a thread."""
+    with told() as body:
+        body.result = "fine" if lengths else "coarse"
+        return cast("Literal['fine', 'coarse']", body.result)
+
+
+@task
+async def discard(lengths: list[int]) -> bool:
+    """Is on the branch that isn't taken."""
+    with told() as body:
+        body.result = bool(lengths)
+        return body.result
+
+
+@task(fallback=7)
+async def mend(name: str) -> int:
+    """Fails, and has something to fall back on."""
+    with told():
+        raise OSError(name)
+
+
+@task
+async def measure(length: int) -> int:
+    """Is all that the child runs."""
+    with told() as body:
+        body.result = length + 1
+        return body.result
+
+
+@task
+async def finish(measured: int, sold: bool, mended: int) -> list[int]:
+    """Waits for the child, the person and the fallback."""
+    with told() as body:
+        body.result = [measured, int(sold), mended]
+        return body.result
+
+
+@task
+async def sweep() -> None:
+    """Runs at the end, whatever happened."""
+    with told():
+        return
+
+
+@pipeline
+def measured(length: int) -> int:
+    """A child run."""
+    return measure(length)
+
+
+@pipeline(finally_=[sweep])
+def weave(name: str) -> list[int]:
+    """A map with keys and a resource, a branch, a child run, an approval, a fallback, an end that always comes."""
+    lengths = spin.map(thread=each(unravel(name), key=str))
+    verdict = judge(lengths)
+    with when(verdict, "fine"):
+        sold = approval("Is it to be sold?", show=lengths)
+    with otherwise():
+        thrown = discard(lengths)
+    return finish(run_pipeline(measured)(lengths[0]), one_of(sold, thrown), mend(name))
 
 
 @task
