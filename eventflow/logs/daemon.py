@@ -85,7 +85,31 @@ class DaemonLog(Instrument):
 
     @_note.register
     def _(self, fact: facts.RunCancelled, at: int) -> None:
-        self._tell(at, "info", "run cancelled", run=fact.run)
+        self._tell(at, "info", "run cancelled", run=fact.run, reason=fact.reason)
+
+    @_note.register
+    def _(self, fact: facts.RunSuspended, at: int) -> None:
+        self._tell(at, "info", "run suspended", run=fact.run, waiting=fact.waiting)
+
+    @_note.register
+    def _(self, fact: facts.RunWoken, at: int) -> None:
+        self._tell(at, "info", "run woken", run=fact.run)
+
+    @_note.register
+    def _(self, fact: facts.RunPaused, at: int) -> None:
+        self._tell(at, "info", "run paused", run=fact.run)
+
+    @_note.register
+    def _(self, fact: facts.RunUnpaused, at: int) -> None:
+        self._tell(at, "info", "run unpaused", run=fact.run)
+
+    @_note.register
+    def _(self, fact: facts.PipelinePaused, at: int) -> None:
+        self._tell(at, "warning", "pipeline paused", pipeline=fact.pipeline, reason=fact.reason)
+
+    @_note.register
+    def _(self, fact: facts.PipelineUnpaused, at: int) -> None:
+        self._tell(at, "info", "pipeline unpaused", pipeline=fact.pipeline)
 
     @_note.register
     def _(self, fact: facts.RunHeld, at: int) -> None:
@@ -98,6 +122,15 @@ class DaemonLog(Instrument):
     @_note.register
     def _(self, fact: facts.AttemptLost, at: int) -> None:
         self._tell(at, "warning", "attempt lost", run=fact.run, node=fact.node, attempt=fact.attempt, reason=fact.reason)
+
+    @_note.register
+    def _(self, fact: facts.NodeFailed, at: int) -> None:
+        if fact.failure is not None:  # else the failure of its last attempt has been told
+            self._tell(at, "warning", "node failed", run=fact.run, node=fact.node, reason=fact.reason, error=str(fact.failure))
+
+    @_note.register
+    def _(self, fact: facts.NodeFellBack, at: int) -> None:
+        self._tell(at, "warning", "node fell back", run=fact.run, node=fact.node)
 
     @_note.register
     def _(self, fact: facts.DecisionMade, at: int) -> None:

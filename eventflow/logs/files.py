@@ -38,7 +38,10 @@ def append(path: Path, raw: bytes) -> None:
 
 
 def page(path: Path, node: str | None, attempt: int | None, after: int, limit: int) -> Page:
-    """Give up to `limit` lines behind a place in a file; none where there is no file. Raises `OSError`."""
+    """Give up to `limit` lines behind a place in a file; none where there is no file. Raises `OSError`.
+
+    `node` stands for what is inside of it too, where it is a map, one of its items, or a group.
+    """
     try:
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -55,9 +58,13 @@ def page(path: Path, node: str | None, attempt: int | None, after: int, limit: i
             break
         behind += len(whole)
         line = decode(whole)
-        if line is not None and node in (None, line.node) and attempt in (None, line.attempt):
+        if line is not None and _is_of(line.node, node) and attempt in (None, line.attempt):
             lines.append(line)
     return Page(lines, behind, more=after + len(raw) < size and behind > after)
+
+
+def _is_of(node: str, part: str | None) -> bool:
+    return part is None or node == part or node.startswith((f"{part}[", f"{part}."))
 
 
 def _write(descriptor: int, raw: bytes) -> None:

@@ -21,7 +21,7 @@ from eventflow.logs.writer import Writer
 from eventflow.ports import Clock, Instrument
 from eventflow.threads import in_thread
 
-_ENDINGS = (facts.AttemptSucceeded, facts.AttemptFailed, facts.AttemptLost, facts.AttemptCancelled)
+_ENDINGS = (facts.AttemptSucceeded, facts.AttemptFailed, facts.AttemptSkipped, facts.AttemptLost, facts.AttemptCancelled)
 
 
 class LogFolder(Instrument):

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, cast
 
+import msgspec
+
 from eventflow import facts, states
 from eventflow.definition.graph import dependencies, joined, map_of, scope_of
 from eventflow.facts import Fact
@@ -60,13 +62,14 @@ def branches_are_kept(evidence: Evidence) -> Iterator[str]:
 def only_running_runs_begin_anything(evidence: Evidence) -> Iterator[str]:
     """A run that is queued, suspended, held or ended begins nothing; it is suspended only when nothing runs, and woken only then."""
     runs: dict[str, str] = {}
+    taken_over = {seq for seq, _ in _taken_over(evidence)}
     attempts: Counter[str] = Counter()
     for record in evidence.records:
         fact, run = record.fact, facts.run_of(record.fact)
         if run is None:
             continue
         state = runs.get(run, "unknown")
-        if isinstance(fact, _BEGINNINGS) and state != states.RUNNING:
+        if isinstance(fact, _BEGINNINGS) and state != states.RUNNING and record.seq not in taken_over:
             yield f"fact {record.seq}: node {fact.node} began in run {run}, which was {state}"
         if isinstance(fact, facts.RunWoken) and state != states.SUSPENDED:
             yield f"fact {record.seq}: run {run} was woken, though it was {state}"
@@ -105,6 +108,11 @@ def reused_is_what_it_was(evidence: Evidence) -> Iterator[str]:
             yield f"node {fact.node} of run {fact.run} has its result from run {fact.source}, where it has none"
         elif fact.result != given.get((fact.source, fact.node)):
             yield f"node {fact.node} of run {fact.run} has another result than in run {fact.source}, where it is said to be from"
+    settled = {(fact.run, fact.node): fact for record in evidence.records if isinstance(fact := record.fact, _TAKEN_OVER)}
+    for _, fact in _taken_over(evidence):
+        before = settled.get((evidence.submitted[fact.run].rerun_of or "", fact.node))
+        if before is None or msgspec.structs.replace(before, run=fact.run) != fact:
+            yield f"node {fact.node} of run {fact.run} begins with what it wasn't in the run before: {fact}"
 
 
 def maps_are_whole(evidence: Evidence) -> Iterator[str]:
@@ -208,11 +216,25 @@ def _breadth(evidence: Evidence, name: NodeName) -> int:
 
 # Facts
 
+_TAKEN_OVER = (facts.BranchDecided, facts.MapExpanded)
+"""What a rerun takes over beside results."""
+
 _GIVING = (facts.AttemptSucceeded, facts.NodeFellBack, facts.NodeAnswered, facts.NodeReused)
 
 
 def _beginnings(evidence: Evidence) -> Iterator[tuple[int, Beginning]]:
     return ((record.seq, record.fact) for record in evidence.records if isinstance(record.fact, _BEGINNINGS))
+
+
+def _taken_over(evidence: Evidence) -> Iterator[tuple[int, facts.BranchDecided | facts.MapExpanded]]:
+    """Give what reruns begin with, before they are started."""
+    fresh = {run for run, submitted in evidence.submitted.items() if submitted.rerun_of is not None}
+    for record in evidence.records:
+        fact = record.fact
+        if isinstance(fact, facts.RunStarted):
+            fresh.discard(fact.run)
+        elif isinstance(fact, _TAKEN_OVER) and fact.run in fresh:
+            yield record.seq, fact
 
 
 def _node_of(fact: Fact) -> NodeName:

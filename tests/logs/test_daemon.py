@@ -36,7 +36,21 @@ async def lines(*happened: Fact) -> list[dict[str, Any]]:
         (facts.RunStarted("r"), {"event": "run started"}),
         (facts.RunSucceeded("r", Inline(b"1")), {"event": "run succeeded"}),
         (facts.RunFailed("r", Failure("E", "no"), "n"), {"event": "run failed", "level": "error", "node": "n", "error": "E: no"}),
-        (facts.RunCancelled("r"), {"event": "run cancelled"}),
+        (facts.RunCancelled("r", "a newer run"), {"event": "run cancelled", "level": "info", "reason": "a newer run"}),
+        (facts.RunSuspended("r", 2, 5), {"event": "run suspended", "level": "info", "waiting": 2}),
+        (facts.RunWoken("r"), {"event": "run woken"}),
+        (facts.RunPaused("r"), {"event": "run paused"}),
+        (facts.RunUnpaused("r"), {"event": "run unpaused"}),
+        (
+            facts.PipelinePaused("etl", "3 failed"),
+            {"event": "pipeline paused", "level": "warning", "pipeline": "etl", "reason": "3 failed"},
+        ),
+        (facts.PipelineUnpaused("etl"), {"event": "pipeline unpaused", "level": "info", "pipeline": "etl"}),
+        (
+            facts.NodeFailed("r", "n", "deadline", Failure("E", "no")),
+            {"event": "node failed", "level": "warning", "node": "n", "reason": "deadline", "error": "E: no"},
+        ),
+        (facts.NodeFellBack("r", "n", Inline(b"1")), {"event": "node fell back", "level": "warning", "node": "n"}),
         (facts.RunHeld("r", "code"), {"event": "run held", "level": "warning", "reason": "code"}),
         (
             facts.AttemptFailed("r", "n", 2, 0, "error", Failure("E", "no")),
@@ -58,7 +72,8 @@ async def test_each_important_fact_is_one_line(fact: Fact, told: dict[str, Any])
 
 
 async def test_the_journals_own_business_is_not_told() -> None:
-    assert await lines(facts.AttemptStarted("r", "n", 1), facts.CursorMoved("inbox", b"1")) == []
+    told_before = facts.NodeFailed("r", "n", "failed")
+    assert await lines(facts.AttemptStarted("r", "n", 1), facts.CursorMoved("inbox", b"1"), told_before) == []
 
 
 async def test_a_trouble_is_told_with_the_line_to_blame() -> None:

@@ -73,6 +73,19 @@ async def test_a_node_and_an_attempt_are_read_alone(tmp_path: Path) -> None:
     assert await texts(logs, node="three") == []
 
 
+async def test_a_map_an_item_and_a_group_stand_for_what_is_inside_of_them(tmp_path: Path) -> None:
+    async with folder(tmp_path) as logs:
+        for name in ("prep", "prep[0].load", "prep[1].load", "prep[10].load", "prepare", "group.load", "group.fit[a.b]"):
+            logs.say(attempt(name), "info", "x", name)
+    logs = folder(tmp_path)
+    assert await texts(logs, node="prep") == ["prep", "prep[0].load", "prep[1].load", "prep[10].load"]
+    assert await texts(logs, node="prep[1]") == ["prep[1].load"]
+    assert await texts(logs, node="prep[1].load") == ["prep[1].load"]
+    assert await texts(logs, node="group") == ["group.load", "group.fit[a.b]"]
+    assert await texts(logs, node="group.fit") == ["group.fit[a.b]"]
+    assert await texts(logs, node="group.fit[a]") == []
+
+
 async def test_pages_follow_one_another(tmp_path: Path) -> None:
     async with folder(tmp_path) as logs:
         for number in range(5):
@@ -137,6 +150,7 @@ def failure() -> Failure:
     [
         facts.AttemptSucceeded(RUN, "one", 1, 0, Inline(b"1")),
         facts.AttemptFailed(RUN, "one", 1, 0, "error", failure()),
+        facts.AttemptSkipped(RUN, "one", 1, 0, "no rows"),
         facts.AttemptLost(RUN, "one", 1, 0, "shutdown", 0),
         facts.AttemptCancelled(RUN, "one", 1, 0, "cancelled"),
     ],

@@ -211,6 +211,18 @@ def test_i26_what_is_reused_is_another_result(given: Inline | None):
     assert "I26" in broken(*swapped(REUSED, facts.NodeReused("again", "judge", "r", given)))
 
 
+def test_i26_a_rerun_begins_with_the_items_and_the_branches_of_the_run_before():
+    kept = msgspec.structs.replace(EXPANDED, run="again")
+    assert not {"I24", "I26"} & broken(*behind(AGAIN, kept))
+    assert "I26" in broken(*behind(AGAIN, msgspec.structs.replace(kept, count=3)))
+    assert "I26" in broken(*behind(AGAIN, facts.BranchDecided("again", "train", True)))
+
+
+def test_i24_what_a_rerun_takes_over_is_there_before_it_starts_and_nothing_else_is():
+    assert "I24" in broken(*behind(AGAIN, msgspec.structs.replace(started("tidy"), run="again")))
+    assert "I24" in broken(*moved(EXPANDED, facts.RunStarted("r")))
+
+
 def test_i26_what_is_reused_was_never_given():
     assert "I26" in broken(*swapped(REUSED, facts.NodeReused("again", "keep", "r", ONE)))
 
