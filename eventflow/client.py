@@ -14,11 +14,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
 import msgspec
+from msgspec import UNSET
 
 from eventflow.address import find_socket
 from eventflow.errors import NoDaemon, ParameterError
@@ -36,11 +37,13 @@ from eventflow.server.answers import (
     LogPage,
     PipelineDetail,
     PipelineEntry,
+    Rerun,
     RunDetail,
     RunEntry,
+    WaitingEntry,
 )
 from eventflow.server.app import create_reading_app
-from eventflow.server.questions import Submission
+from eventflow.server.questions import Cancellation, GivenAnswer, PipelinePause, Repetition, Resolution, Submission
 from eventflow.server.statuses import error_of
 from eventflow.system import SystemClock
 
@@ -109,24 +112,83 @@ class Client:
         priority: int = 0,
     ) -> RunEntry:
         """Have a pipeline run: durably, once this returns. `parameters` are what JSON carries; `texts` are as a person typed them."""
-        given = {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in (parameters or {}).items()}
-        wanted = Submission(pipeline, given, dict(texts or {}), key, priority)
-        try:
-            content = msgspec.json.encode(wanted)
-        except UnicodeEncodeError as error:
-            raise ParameterError(
-                "a parameter or the key holds what is no Unicode text, such as a file's name in other bytes:"
-                " rename the file, or use `eventflow run`"
-            ) from error
-        return await self._ask(RunEntry, "POST", ("runs",), content=content)
+        return await self._post(RunEntry, Submission(pipeline, _raw(parameters), dict(texts or {}), key, priority), "runs")
 
-    async def run(self, run: str) -> RunDetail:
-        """Give a run with its nodes. `run` is its id, or the last four digits or more."""
-        return await self._get(RunDetail, "runs", run)
+    async def run(
+        self,
+        run: str,
+        *,
+        state: str | None = None,
+        within: str | None = None,
+        after: str | None = None,
+        limit: int | None = None,
+    ) -> RunDetail:
+        """Give a run with its nodes. `run` is its id, or the last four digits or more.
 
-    async def cancel(self, run: str) -> RunEntry:
-        """Have a run cancelled: durably, once this returns. Gives how it stands now."""
-        return await self._ask(RunEntry, "POST", ("runs", run, "cancel"))
+        Of the nodes inside maps it gives a page: those in some states, with commas between them, instead of those that call for attention;
+        of the map `within`; behind the node `after`; `limit` of them.
+        """
+        return await self._get(RunDetail, "runs", run, state=state, within=within, after=after, limit=limit)
+
+    async def cancel(self, run: str, node: str | None = None) -> RunEntry:
+        """Have a run, or one node of it, cancelled: durably, once this returns. Gives how the run stands now, as those below do."""
+        return await self._post(RunEntry, Cancellation(node), "runs", run, "cancel")
+
+    async def pause(self, run: str) -> RunEntry:
+        """Have a run start nothing more until `unpause`; what runs goes on."""
+        return await self._post(RunEntry, None, "runs", run, "pause")
+
+    async def unpause(self, run: str) -> RunEntry:
+        """Let a paused run go on."""
+        return await self._post(RunEntry, None, "runs", run, "unpause")
+
+    async def pause_pipeline(self, pipeline: str, reason: str = "asked for") -> PipelineEntry:
+        """Leave a pipeline's runs in the queue until `unpause_pipeline`; those under way go on."""
+        return await self._post(PipelineEntry, PipelinePause(reason), "pipelines", pipeline, "pause")
+
+    async def unpause_pipeline(self, pipeline: str) -> PipelineEntry:
+        """Admit a pipeline's runs again."""
+        return await self._post(PipelineEntry, None, "pipelines", pipeline, "unpause")
+
+    async def waiting(self) -> list[WaitingEntry]:
+        """List what runs wait for, the oldest first: answers, events, instants, other runs."""
+        return await self._get(list[WaitingEntry], "waiting")
+
+    async def answer(self, run: str, node: str, answer: object = UNSET, *, text: str | None = None, by: str | None = None) -> RunEntry:
+        """Answer what a node asks: with what JSON carries, or with `text` as a person typed it; `by` is who says so."""
+        raw = UNSET if answer is UNSET else msgspec.Raw(msgspec.json.encode(answer))
+        return await self._post(RunEntry, GivenAnswer(node, raw, text, by), "runs", run, "answer")
+
+    async def plan_rerun(
+        self,
+        run: str,
+        since: str = "failed",
+        parameters: Mapping[str, object] | None = None,
+        *,
+        texts: Mapping[str, str] | None = None,
+    ) -> Rerun:
+        """Tell what a rerun would do with each node, and why. It takes what `rerun` takes, and changes nothing."""
+        return await self._post(Rerun, Repetition(since, _raw(parameters), dict(texts or {}), dry=True), "runs", run, "rerun")
+
+    async def rerun(
+        self,
+        run: str,
+        since: str = "failed",
+        parameters: Mapping[str, object] | None = None,
+        *,
+        texts: Mapping[str, str] | None = None,
+        key: str | None = None,
+    ) -> Rerun:
+        """Have a run that has ended made again, as a new one: durably, once this returns. Results that still hold are taken over.
+
+        `since` is where it begins anew: at what `failed`, a node, an item or a group, or `everything`. Parameters that aren't given are as
+        they were.
+        """
+        return await self._post(Rerun, Repetition(since, _raw(parameters), dict(texts or {}), key), "runs", run, "rerun")
+
+    async def resolve(self, run: str, choice: Literal["resume", "restart", "fail"]) -> RunEntry:
+        """Decide about a held run: have it go on, made again, or fail. Gives how the run that this leads to stands now."""
+        return await self._post(RunEntry, Resolution(choice), "runs", run, "resolve")
 
     async def logs(
         self, run: str, *, node: str | None = None, attempt: int | None = None, after: int = 0, limit: int | None = None
@@ -160,6 +222,16 @@ class Client:
 
     async def _get(self, shape: type[T], *path: str, **query: object) -> T:
         return await self._ask(shape, "GET", path, query={name: str(value) for name, value in query.items() if value is not None})
+
+    async def _post(self, shape: type[T], wish: msgspec.Struct | None, *path: str) -> T:
+        try:
+            content = b"" if wish is None else msgspec.json.encode(wish)
+        except UnicodeEncodeError as error:
+            raise ParameterError(
+                "a parameter or the key holds what is no Unicode text, such as a file's name in other bytes:"
+                " rename the file, or use `eventflow run`"
+            ) from error
+        return await self._ask(shape, "POST", path, content=content)
 
     async def _ask(self, shape: type[T], method: str, path: tuple[str, ...], *, query: Any = None, content: bytes | None = None) -> T:
         if self._http is None:
@@ -215,6 +287,10 @@ async def _reading(place: str | os.PathLike[str]) -> AsyncGenerator[Client]:
         app = create_reading_app(journal, logs=LogFolder(folder / "logs", clock))
         async with Client(place, transport=httpx.ASGITransport(app)) as client:
             yield client
+
+
+def _raw(parameters: Mapping[str, object] | None) -> dict[str, msgspec.Raw]:
+    return {name: msgspec.Raw(msgspec.json.encode(value)) for name, value in (parameters or {}).items()}
 
 
 def _message(answer: httpx.Response) -> str:

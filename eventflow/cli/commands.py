@@ -19,7 +19,14 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show a run with its nodes.",
     "logs": "Show what a run's tasks printed and logged.",
     "why": "Explain an event, a run or a node.",
-    "cancel": "Have a run cancelled.",
+    "cancel": "Have a run cancelled, or one node of it.",
+    "pause": "Have a run start nothing more, or keep a pipeline's runs in the queue.",
+    "unpause": "Let a paused run or pipeline go on.",
+    "waiting": "List what runs wait for.",
+    "answer": "Answer what a node asks.",
+    "rerun": "Make a run again, with what still holds of it.",
+    "resolve": "Decide about a held run.",
+    "deploy-plan": "Tell what a restart with the code on disk would do with each open run.",
     "run": "Run a pipeline here and now, leaving no trace.",
     "submit": "Have the daemon run a pipeline, durably.",
     "graph": "Draw a pipeline.",
@@ -27,7 +34,7 @@ COMMANDS: Mapping[str, str] = {
     "init": "Make a new project.",
     "journal": "Verify or repair the journal.",
 }
-"""Each command with what it does. It is the object of its own name in the module of that name."""
+"""Each command with what it does. It is the object of its own name in the module of that name, with `_` for `-`."""
 
 
 class Commands(click.Group):
@@ -37,7 +44,8 @@ class Commands(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
-        return getattr(import_module(f"eventflow.cli.{cmd_name}"), cmd_name) if cmd_name in COMMANDS else None
+        name = cmd_name.replace("-", "_")
+        return getattr(import_module(f"eventflow.cli.{name}"), name) if cmd_name in COMMANDS else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         with formatter.section("Commands"):

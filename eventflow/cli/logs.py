@@ -29,7 +29,7 @@ _LEVELS = {"debug": "dim", "warning": "yellow", "error": "red", "critical": "bol
 @as_json
 @click.pass_obj
 def logs(place: Path, run: str, node: str | None, attempt: int | None, *, follow: bool, as_json: bool) -> None:
-    """Show what a run's tasks printed and logged, of all nodes or of one."""
+    """Show what a run's tasks printed and logged, of all nodes or of one. NODE may be an item of a map, a whole map, or a group."""
     if follow and as_json:
         raise click.UsageError("--json gives one document, which --follow would never end: use one of the two")
 

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from eventflow import escapes
+from eventflow import escapes, ids
+from eventflow.server.answers import RunEntry
 
 _WIDE = 10_000
 """Columns where nobody looks: a pipe gets whole lines."""
@@ -22,6 +23,7 @@ _STYLES = {
     "fired": "green",
     "running": "cyan",
     "retrying": "yellow",
+    "suspended": "blue",
     "held": "yellow",
     "lost": "yellow",
     "failed": "red",
@@ -30,6 +32,10 @@ _STYLES = {
     "cancelled": "magenta",
     "queued": "dim",
     "pending": "dim",
+    "skipped": "dim",
+    "reuse": "green",
+    "rerun": "yellow",
+    "new": "cyan",
 }
 
 
@@ -52,6 +58,11 @@ def text(words: object, style: str = "") -> Text:
 def state(name: str) -> Text:
     """Give a state's name in its colour."""
     return text(name, _STYLES.get(name, ""))
+
+
+def run_named(run: RunEntry) -> str:
+    """Name a run as people see it, with its pipeline."""
+    return f"run {ids.short(run.run)} of {run.pipeline}"
 
 
 def sentence(*parts: object) -> Text:

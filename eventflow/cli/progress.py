@@ -24,7 +24,7 @@ class RunProgress(Instrument):
 
     def _print(self, record: Record) -> None:
         said = tell(record)
-        if said is None or isinstance(record.fact, _TOLD_ELSEWHERE):
+        if said is None or facts.run_of(record.fact) is None or isinstance(record.fact, _TOLD_ELSEWHERE):
             return
         node = getattr(record.fact, "node", None)
         words = clipped(said.text, 500)

@@ -10,11 +10,12 @@ import click
 
 from eventflow import codec, embed
 from eventflow.cli import endings, output
-from eventflow.cli.loading import find_pipeline
+from eventflow.cli.loading import pipeline_of
 from eventflow.cli.options import parameters
 from eventflow.cli.progress import RunProgress
 from eventflow.definition.pipelines import Call
 from eventflow.errors import ValueNotStorable
+from eventflow.project import find, load
 
 
 @click.command()
@@ -26,10 +27,11 @@ def run(place: Path, pipeline: str, texts: dict[str, str]) -> None:
 
     Progress, and what tasks print, goes to stderr; the result is printed as JSON. The exit code is 1 if the run failed.
     """
-    found = find_pipeline(place, pipeline)
+    project = load(find(place))
+    found = pipeline_of(project, pipeline)
     call = Call(found, found.parameters.encode(found.parameters.parse(texts)))
     with redirect_stdout(sys.stderr):  # so that stdout holds the result alone
-        result = embed.run(call, instruments=[RunProgress()])
+        result = embed.run(call, resources=project.settings.resources, instruments=[RunProgress()])
     click.echo(_shown(result))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from rich.text import Text
 
 from eventflow import ids, states
 from eventflow.cli import output, times
 from eventflow.cli.asking import ask
 from eventflow.cli.options import as_json
-from eventflow.server.answers import RunEntry
+from eventflow.server.answers import RunEntry, WaitEntry
 
 
 @click.command()
@@ -33,9 +34,37 @@ def runs(place: Path, state: str | None, pipeline: str | None, limit: int, *, as
 
 def cause(run: RunEntry) -> str:
     """Tell in a few words why there is a run."""
+    if run.parent is not None:
+        return f"child of run {ids.short(run.parent)}, for its node {run.parent_node}"
+    if run.rerun_of is not None:
+        return f"rerun of run {ids.short(run.rerun_of)}"
     if run.trigger is not None:
         return f"trigger {run.trigger}" + (f" for event {ids.short(run.event)}" if run.event else "")
     return "by hand" if run.key is None else f"by hand, key {run.key}"
+
+
+def state(run: RunEntry) -> Text:
+    """Give a run's state, and whether a person has paused it."""
+    is_open = run.state in states.OPEN_RUN
+    return output.state(run.state) + output.text(", paused" if run.paused and is_open else "", "yellow")
+
+
+def keeps(run: RunEntry) -> str:
+    """Tell in a few words what an open run waits for, or why a run has ended as it did."""
+    if run.pipeline_paused is not None:
+        return f"its pipeline is paused: {run.pipeline_paused.reason}"
+    if run.state != states.SUSPENDED:
+        return run.reason or ""
+    waits = ", ".join(map(_wait, run.waits))
+    more = run.waiting - len(run.waits)
+    return f"waits for {waits}" + (f", and {more:,} more" if more > 0 else "")
+
+
+def _wait(wait: WaitEntry) -> str:
+    kind = {states.ANSWER: "an answer", states.EVENT: "an event", states.TIME: "its time", states.CHILD: "a child run"}.get(
+        wait.kind, wait.kind
+    )
+    return f"{kind} at {wait.node}" + (f" ({times.distance(wait.due)})" if wait.due is not None else "")
 
 
 def _print(found: Sequence[RunEntry]) -> None:
@@ -43,11 +72,11 @@ def _print(found: Sequence[RunEntry]) -> None:
         (
             ids.short(run.run),
             run.pipeline,
-            output.state(run.state),
+            state(run),
             times.instant(run.created_at),
             times.took(run.started_at, run.ended_at),
             cause(run),
-            run.reason or "",
+            keeps(run),
         )
         for run in found
     ]

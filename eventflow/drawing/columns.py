@@ -16,6 +16,7 @@ from eventflow.drawing.ranks import Join, Ranks
 _APART = 28.0
 _APART_BEND = 18.0
 _APART_BENDS = 14.0
+_NEARLY = 6.0
 
 
 def columns(ranks: Ranks, widths: Sequence[float]) -> list[float]:
@@ -23,7 +24,9 @@ def columns(ranks: Ranks, widths: Sequence[float]) -> list[float]:
     whole = [*widths, *[0.0] * (len(ranks.rank) - ranks.real)]
     crossed = frozenset(_crossed(ranks))
     answers = [_answer(_Side(ranks, whole, crossed, is_down=down, is_left=left)) for down in (True, False) for left in (True, False)]
-    return _balanced(answers, whole)
+    found = _balanced(answers, whole)
+    _straighten(ranks, found)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,9 @@ def _in_order(rights: dict[int, dict[int, float]]) -> list[int]:
 
 
 def _balanced(answers: Sequence[list[float]], widths: Sequence[float]) -> list[float]:
-    """Lay the answers over each other, those from the left and from the right each along their side, and take the mean of the middle two."""
+    """Lay the answers over each other, those from the left and from the right each along their side, and take the mean of the middle
+    two.
+    """
     spans = [_span(answer, widths) for answer in answers]
     left, right = min(spans, key=lambda span: span[1] - span[0])
     moves = [left - span[0] if number % 2 == 0 else right - span[1] for number, span in enumerate(spans)]
@@ -147,6 +152,16 @@ def _balanced(answers: Sequence[list[float]], widths: Sequence[float]) -> list[f
         _, low, high, _ = sorted(answer[vertex] + move for answer, move in zip(answers, moves, strict=True))
         found.append((low + high) / 2)
     return found
+
+
+def _straighten(ranks: Ranks, found: list[float]) -> None:
+    """Bring what hangs on a single join, and is nearly in line with it, in line: the distances have that much to spare."""
+    for vertex in range(ranks.real):
+        joins = [*ranks.ups[vertex], *ranks.downs[vertex]]
+        if len(joins) == 1:
+            straight = found[joins[0].vertex] + joins[0].there - joins[0].here
+            if abs(straight - found[vertex]) < _NEARLY:
+                found[vertex] = straight
 
 
 def _span(answer: Sequence[float], widths: Sequence[float]) -> tuple[float, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from eventflow.definition.graph import TASK, Branch, Child, Map, Node, Wait
 from eventflow.drawing import words
@@ -13,11 +13,16 @@ from eventflow.drawing.sketch import Shape
 
 _MARGIN = 16.0
 _LOW, _HIGH = 36.0, 50.0
-_DIAMOND, _CHIP = 54.0, 18.0
+_DIAMOND, _CHIP, _NO_ROOM = 54.0, 18.0, 8.0
 _SHEET = 4.0
 _ICON = 20.0
 _LONGEST = 44
 _LONGEST_CHIP = 32
+
+_EXTRA: Mapping[type, float] = {Wait: 8.0, Child: 16.0, Map: 2 * _SHEET}
+"""How much wider than others some kinds are."""
+
+_LOOKS: Mapping[type, str] = {Branch: "branch", Map: "map", Wait: "wait", Child: "child"}
 
 _ICONS = {
     "time": "M-6 0a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M0 -3.5V0L2.5 2",
@@ -31,8 +36,8 @@ def figure(shape: Shape) -> Box:
     """Give the room that a node takes."""
     does = shape.node.does
     if isinstance(does, Branch):
-        return Box(shape.path, 2 * side_way_out(shape), _DIAMOND + (_CHIP if _chip(does) else 0.0))
-    extra = {Wait: 8.0, Child: 16.0, Map: 2 * _SHEET}.get(type(does), 0.0)
+        return Box(shape.path, 2 * (side_way_out(shape) + _NO_ROOM), _DIAMOND + (_CHIP if _chip(does) else 0.0))
+    extra = _EXTRA.get(type(does), 0.0)
     icon = _ICON if isinstance(does, Wait) else 0.0
     inner = max(width(_label(shape), NAME) + icon, width(_note(shape.node), NOTE), 48.0)
     height = (_HIGH if _note(shape.node) else _LOW) + (2 * _SHEET if isinstance(does, Map) else 0.0)
@@ -58,8 +63,7 @@ def drawn(shape: Shape, at: Rect) -> str:
 
 def look(node: Node) -> str:
     """Give the classes by which the style sheet knows a node."""
-    kinds = {Branch: "branch", Map: "map", Wait: "wait", Child: "child"}
-    return kinds.get(type(node.does), "task") + ("" if node.role == TASK else " closing")
+    return _LOOKS.get(type(node.does), "task") + ("" if node.role == TASK else " closing")
 
 
 def sheets(at: Rect) -> Iterator[str]:
@@ -115,7 +119,7 @@ def _written(shape: Shape, at: Rect, aside: float = 0.0) -> Iterator[str]:
 
 def _branch(shape: Shape, chip: str, at: Rect) -> Iterator[str]:
     across, down = side_way_out(shape), _DIAMOND / 2
-    middle, centre = at.x + across, at.y + down
+    middle, centre = at.x + at.width / 2, at.y + down
     yield path(f"M0 {-down}L{across:.1f} 0L0 {down}L{-across:.1f} 0z", "box", middle, centre)
     if chip:
         wide = width(chip, NOTE) + 18

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import NamedTuple
 
 from eventflow.drawing.rows import Leg, Net, Placed, Point, Thing, placed
@@ -67,7 +67,7 @@ class Rect(NamedTuple):
 class Layout:
     """Where everything is: boxes and frames by key, and for each link the points on its way, from its source down to its target.
 
-    Between two points of one x a link goes straight down. Where x changes there is nothing beside it, and it may bend as it likes.
+    Between two points of one x a link goes straight down, of one y straight across. Between others there is nothing else, and it may curve.
     """
 
     places: dict[str, Rect]
@@ -119,7 +119,7 @@ def _legs(link: Link, net: Net, around: Mapping[str, tuple[str, ...]]) -> Iterat
     for frame, thing in zip(reversed(leaving[:-1]), reversed(leaving[1:]), strict=True):
         yield frame, Leg(net, thing, None)
     yield ups[shared - 1], Leg(net, leaving[0], coming[0])
-    for frame, thing in zip(coming[:-1], coming[1:], strict=True):
+    for frame, thing in pairwise(coming):
         yield frame, Leg(net, None, thing)
 
 

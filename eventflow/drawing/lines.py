@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from eventflow.definition.graph import FINALLY, HOOK, TASK, Binding, Branch, Ending, Node, leaves, needed, upstream
+from eventflow.definition.graph import FINALLY, HOOK, TASK, Binding, Branch, Dependency, Node, needed, upstream
 
-VALUE, MAYBE, ORDER, YES, NO = "value", "maybe", "order", "yes", "no"
-"""The kinds of lines: a value that must be there, one that may be missing, order alone, and both ways out of a branch."""
+VALUE, ONE_OF, MAYBE, ORDER, YES, NO = "value", "one_of", "maybe", "order", "yes", "no"
+"""The kinds of lines: a value, one of several of which the first there is taken, one that may be missing, order alone, and both ways out of
+a branch."""
 
-_STRONGEST_FIRST = (VALUE, MAYBE, ORDER)
+_STRONGEST_FIRST = (VALUE, ONE_OF, MAYBE, ORDER)
 
 
 class Line(NamedTuple):
@@ -43,7 +44,7 @@ def at_the_end(nodes: Sequence[Node]) -> frozenset[str]:
     tasks = {node.name for node in nodes if node.role == TASK}
     found: set[str] = set()
     for node in nodes:
-        if node.role in (FINALLY, HOOK) and (_waits_for_all(node, tasks) or found.issuperset(upstream(node))):
+        if node.role in (FINALLY, HOOK) and (_is_of_the_run(node, tasks) or found.issuperset(upstream(node))):
             found.add(node.name)
     return frozenset(found)
 
@@ -59,8 +60,15 @@ def sources(bindings: Iterable[Binding]) -> dict[str, str]:
 def _named(bindings: Iterable[Binding]) -> Iterator[tuple[str, str]]:
     for binding in bindings:
         for one in needed(binding):
-            kind = ORDER if not one.counts else MAYBE if one.optional or len(one.nodes) > 1 else VALUE
-            yield from ((name, kind) for name in one.nodes)
+            yield from ((name, _kind(one)) for name in one.nodes)
+
+
+def _kind(one: Dependency) -> str:
+    if not one.counts:
+        return ORDER
+    if one.optional:
+        return MAYBE
+    return ONE_OF if len(one.nodes) > 1 else VALUE
 
 
 def _into(node: Node, after: Iterable[str], by_name: Mapping[str, Node]) -> dict[str, str]:
@@ -81,11 +89,8 @@ def _is_inside(node: Node, branch: str, by_name: Mapping[str, Node]) -> bool:
     return around is not None
 
 
-def _waits_for_all(node: Node, tasks: set[str]) -> bool:
-    told = [leaf for binding in node.inputs.values() for leaf in leaves(binding) if isinstance(leaf, Ending)]
-    if told:
-        return any(ending.node is None for ending in told)
-    return tasks.issubset(node.after) and (len(tasks) > 1 or node.role == FINALLY)
+def _is_of_the_run(node: Node, tasks: set[str]) -> bool:
+    return node.of is None if node.role == HOOK else tasks.issubset(node.after)
 
 
 def _shortened(closing: Sequence[Node], nodes: Sequence[Node]) -> dict[str, tuple[str, ...]]:

@@ -9,8 +9,8 @@ from eventflow import escapes
 
 
 def element(tag: str, content: str = "", /, **attributes: str | float) -> str:
-    """Give one element. `content` is markup; attributes are escaped, and an `_` in front of a name that Python keeps to itself is dropped."""
-    given = "".join(f' {name.strip("_").replace("_", "-")}="{_value(value)}"' for name, value in attributes.items())
+    """Give one element. `content` is markup; attributes are escaped. `class_` is `class`, and `data_node` is `data-node`."""
+    given = "".join(f' {name.rstrip("_").replace("_", "-")}="{_value(value)}"' for name, value in attributes.items())
     return f"<{tag}{given}>{content}</{tag}>" if content else f"<{tag}{given}/>"
 
 

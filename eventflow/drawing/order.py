@@ -14,21 +14,22 @@ from eventflow.drawing.ranks import Join, Ranks
 
 _SWEEPS = 8
 _SMALL = 600
-"""Up to how many vertices neighbours are tried the other way round, too: more would take too long."""
+"""Up to how many vertices more is tried to find a good order: with more it would take too long."""
 
 
 def sort(ranks: Ranks) -> None:
     """Put the vertices of every row in order."""
     _sort_as_met(ranks)
-    best, fewest = _rows(ranks), crossings(ranks)
-    for sweep in range(_SWEEPS):
-        if not fewest:
-            break
-        _sort_by_neighbours(ranks, is_down=sweep % 2 == 0)
-        if len(ranks.rank) <= _SMALL:
-            _exchange(ranks)
-        if (count := crossings(ranks)) < fewest:
-            best, fewest = _rows(ranks), count
+    met = best = _rows(ranks)
+    fewest = crossings(ranks)
+    for first in (0, 1) if len(ranks.rank) <= _SMALL else (0,):  # whether the first sweep goes down or up decides where it ends
+        ranks.rows[:] = [list(row) for row in met]
+        for sweep in range(first, first + _SWEEPS if fewest else 0):
+            _sweep(ranks, is_down=sweep % 2 == 0)
+            if (count := crossings(ranks)) < fewest:
+                best, fewest = _rows(ranks), count
+            if not fewest:
+                break
     ranks.rows[:] = best
 
 
@@ -74,6 +75,12 @@ def _sort_as_met(ranks: Ranks) -> None:
             waiting.extend(join.vertex for join in reversed(ranks.downs[vertex]))
     for row in ranks.rows:
         row.sort(key=met.__getitem__)
+
+
+def _sweep(ranks: Ranks, *, is_down: bool) -> None:
+    _sort_by_neighbours(ranks, is_down=is_down)
+    if len(ranks.rank) <= _SMALL:
+        _exchange(ranks)
 
 
 def _sort_by_neighbours(ranks: Ranks, *, is_down: bool) -> None:

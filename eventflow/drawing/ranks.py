@@ -11,11 +11,14 @@ import math
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import NamedTuple
 
-
-_SHORT, _SHAPE = 16, 1.6
+_SHORT, _SHAPE = 20, 1.6
 """How long a row may always be; and how long in a larger picture, as a multiple of the root of how much there is in it."""
+
+_MOST_STEPS = 5000
+"""Through how many rows links may pass in all. More would take too long: the longest nets go round the side then."""
 
 
 class Arc(NamedTuple):
@@ -44,7 +47,8 @@ class Join(NamedTuple):
 class Ranks:
     """The rows, each with its vertices from left to right, and the joins of each vertex to the row above and to the row below.
 
-    Vertices from `real` on are bends. `routes` are the vertices that each arc goes by, its source and its target among them.
+    Vertices from `real` on are bends. `routes` are the vertices that each arc goes by, its source and its target among them. `aside` are
+    nets, as numbers of arcs, that have no joins and no bends: they are to be drawn beside everything.
     """
 
     real: int
@@ -53,6 +57,7 @@ class Ranks:
     ups: list[list[Join]]
     downs: list[list[Join]]
     routes: list[list[int]]
+    aside: list[list[int]]
 
 
 def ranked(count: int, arcs: Sequence[Arc], first: Iterable[int] = (), last: Iterable[int] = ()) -> Ranks:
@@ -62,11 +67,12 @@ def ranked(count: int, arcs: Sequence[Arc], first: Iterable[int] = (), last: Ite
     """
     ends = frozenset(first), frozenset(last)
     rank = _narrowed(_levels(count, arcs, *ends), ends[0] | ends[1])
-    found = Ranks(count, rank, [], [[] for _ in range(count)], [[] for _ in range(count)], [[] for _ in arcs])
     nets: dict[Hashable, list[int]] = defaultdict(list)
     for number, arc in enumerate(arcs):
         nets[arc.target if arc.is_merging else arc.source, arc.net].append(number)
-    for numbers in nets.values():
+    near, aside = _divided(nets.values(), arcs, rank)
+    found = Ranks(count, rank, [], [[] for _ in range(count)], [[] for _ in range(count)], [[*arc[:2]] for arc in arcs], aside)
+    for numbers in near:
         (_merge if arcs[numbers[0]].is_merging else _split)(found, arcs, numbers)
     found.rows.extend([] for _ in range(max(rank, default=-1) + 1))
     for vertex, row in enumerate(rank):
@@ -117,6 +123,15 @@ def _in_order(begins: Sequence[int], targets: Sequence[Sequence[int]], waiting: 
     return order
 
 
+def _divided(nets: Iterable[list[int]], arcs: Sequence[Arc], rank: Sequence[int]) -> tuple[list[list[int]], list[list[int]]]:
+    """Divide nets into those that go through the rows and, where these would be too many steps, the longest ones."""
+    steps = [(sum(rank[arcs[number].target] - rank[arcs[number].source] - 1 for number in numbers), numbers) for numbers in nets]
+    steps.sort(key=lambda one: one[0])
+    totals = accumulate(count for count, _ in steps)
+    near = sum(1 for _ in takewhile(lambda total: total <= _MOST_STEPS, totals))
+    return [numbers for _, numbers in steps[:near]], [numbers for _, numbers in steps[near:]]
+
+
 def _split(ranks: Ranks, arcs: Sequence[Arc], numbers: Sequence[int]) -> None:
     """Give arcs from one source their way: down one chain of bends, which each of them leaves right above its target."""
     source, out = arcs[numbers[0]].source, arcs[numbers[0]].out
@@ -129,7 +144,7 @@ def _split(ranks: Ranks, arcs: Sequence[Arc], numbers: Sequence[int]) -> None:
             chain.append(bend)
         length = ranks.rank[target] - ranks.rank[source]
         _join(ranks, chain[length - 1], target, out if length == 1 else 0.0, arcs[number].into)
-        ranks.routes[number].extend([*chain[:length], target])
+        ranks.routes[number] = [*chain[:length], target]
 
 
 def _merge(ranks: Ranks, arcs: Sequence[Arc], numbers: Sequence[int]) -> None:
@@ -144,7 +159,7 @@ def _merge(ranks: Ranks, arcs: Sequence[Arc], numbers: Sequence[int]) -> None:
             chain.append(bend)
         length = ranks.rank[target] - ranks.rank[source]
         _join(ranks, source, chain[length - 1], arcs[number].out, into if length == 1 else 0.0)
-        ranks.routes[number].extend([source, *reversed(chain[:length])])
+        ranks.routes[number] = [source, *reversed(chain[:length])]
 
 
 def _bend(ranks: Ranks, row: int) -> int:

@@ -9,16 +9,12 @@ from typing import NamedTuple
 
 from eventflow.drawing import order
 from eventflow.drawing.columns import columns
-from eventflow.drawing.ranks import Arc, Join, Ranks, ranked
+from eventflow.drawing.gaps import Gap, Hop, gaps
+from eventflow.drawing.lanes import LANE, lanes_beside
+from eventflow.drawing.ranks import Arc, Ranks, ranked
 
 SIDE = 20.0
 """The room between a frame and what is in it, left, right and below."""
-
-_GAP, _WIDEST_GAP = 32.0, 84.0
-_SLOPE = 0.09
-"""By how much a gap between rows grows with how far the links in it go to the side: flat ones are hard to follow."""
-
-_GATE_GAP = 18.0
 
 
 class Point(NamedTuple):
@@ -72,21 +68,19 @@ def placed(things: Sequence[Thing], legs: Sequence[Leg], head: float, width: flo
     """Place things below a head, in a frame that is at least so wide, with `last` below all others."""
     plan = _plan(things, legs)
     order.sort(plan.ranks)
-    middles = columns(plan.ranks, plan.widths)
-    content = _widest(plan, middles)
-    whole = max(width, content[1] - content[0], 0.0 if last is None else last.width) + 2 * SIDE
-    move = (whole - content[0] - content[1]) / 2
-    middles = [middle + move for middle in middles]
-    bands = _bands(plan, middles, head)
+    middles, lanes, whole = _columns(plan, max(width, 0.0 if last is None else last.width))
+    courses = [_course(plan, number, middles, lanes.get(number)) for number in range(len(legs))]
+    between = gaps(max(len(plan.ranks.rows) - 1, 0), _hops(plan, courses), plan.edges)
+    bands = _bands(plan, head, between)
     bottom = bands[-1].bottom + (0.0 if plan.leaving else SIDE)
     corners = dict(_corners(plan, middles, bands))
     if last is not None:
         corners[last.key] = Point((whole - last.width) / 2, bottom)
         bottom += last.height + SIDE
-    ways = {leg: tuple(_way(plan, number, middles, bands)) for number, leg in enumerate(legs)}
-    gates = range(len(things), plan.ranks.real)
-    nets = [(net, middles[gate]) for net, gate in zip((*plan.coming, *plan.leaving), gates, strict=True)]
-    return Placed(whole, bottom, corners, ways, dict(nets[: len(plan.coming)]), dict(nets[len(plan.coming) :]))
+    ways = {leg: tuple(_way(plan, number, courses[number], bands, between)) for number, leg in enumerate(legs)}
+    tops = {net: middles[len(things) + place] for place, net in enumerate(plan.coming)}
+    bottoms = {net: middles[len(things) + len(tops) + place] for place, net in enumerate(plan.leaving)}
+    return Placed(whole, bottom, corners, ways, tops, bottoms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +97,20 @@ class _Plan:
     def widths(self) -> list[float]:
         return [*(thing.width for thing in self.things), *[0.0] * (len(self.coming) + len(self.leaving))]
 
+    @property
+    def edges(self) -> list[int]:
+        """The gaps at an edge of the frame."""
+        return [0] * bool(self.coming) + [len(self.ranks.rows) - 2] * bool(self.leaving)
+
     def height(self, vertex: int) -> float:
         return self.things[vertex].height if vertex < len(self.things) else 0.0
+
+
+class _Stop(NamedTuple):
+    """Where a link passes a row."""
+
+    row: int
+    x: float
 
 
 class _Band(NamedTuple):
@@ -135,21 +141,41 @@ def _gate(thing: Thing, gates: Mapping[Net, float], net: Net, default: float) ->
     return gates[net] - thing.width / 2 if net in gates else default
 
 
-def _widest(plan: _Plan, middles: Sequence[float]) -> tuple[float, float]:
-    widths = plan.widths
-    halves = [(widths[vertex] / 2 if vertex < plan.ranks.real else 0.0) for vertex in range(len(middles))]
-    lefts = [middle - half for middle, half in zip(middles, halves, strict=True)]
-    rights = [middle + half for middle, half in zip(middles, halves, strict=True)]
-    return min(lefts, default=0.0), max(rights, default=0.0)
+def _columns(plan: _Plan, least: float) -> tuple[list[float], dict[int, float], float]:
+    """Give where the middle of each vertex is, where the lane of each arc that goes aside is, and the width of the whole frame."""
+    middles = columns(plan.ranks, plan.widths)
+    lanes = lanes_beside(plan.ranks, plan.arcs)
+    halves = [*(width / 2 for width in plan.widths), *[0.0] * (len(middles) - plan.ranks.real)]
+    left = min((middle - half for middle, half in zip(middles, halves, strict=True)), default=0.0)
+    right = max((middle + half for middle, half in zip(middles, halves, strict=True)), default=0.0)
+    outermost = left - LANE * max(lanes.values(), default=0)
+    whole = max(least, right - outermost) + 2 * SIDE
+    move = (whole - outermost - right) / 2
+    return [middle + move for middle in middles], {number: left + move - LANE * lane for number, lane in lanes.items()}, whole
 
 
-def _bands(plan: _Plan, middles: Sequence[float], head: float) -> list[_Band]:
+def _course(plan: _Plan, number: int, middles: Sequence[float], lane: float | None) -> list[_Stop]:
+    """Give where an arc passes which rows: from the middle of its source, or beside it, to that of its target."""
+    arc, rank = plan.arcs[number], plan.ranks.rank
+    begin, end = _Stop(rank[arc.source], middles[arc.source] + arc.out), _Stop(rank[arc.target], middles[arc.target] + arc.into)
+    if lane is not None and end.row > begin.row + 1:
+        return [begin, *(_Stop(row, lane) for row in dict.fromkeys((begin.row + 1, end.row - 1))), end]
+    return [begin, *(_Stop(rank[bend], middles[bend]) for bend in plan.ranks.routes[number][1:-1]), end]
+
+
+def _hops(plan: _Plan, courses: Sequence[Sequence[_Stop]]) -> Iterator[Hop]:
+    for arc, course in zip(plan.arcs, courses, strict=True):
+        for before, after in pairwise(course):
+            if after.row == before.row + 1:
+                yield Hop(before.row, arc.net, before.x, after.x)
+
+
+def _bands(plan: _Plan, head: float, between: Sequence[Gap]) -> list[_Band]:
     """Give where each row is. The gates of what comes in are as high as the head: links pass it straight."""
-    found = [_Band(0.0, head)]
-    if not plan.coming:
-        found = [_Band(head, head + _tallest(plan, plan.ranks.rows[0]))] if plan.ranks.rows else [_Band(head, head)]
-    for above, row in pairwise(plan.ranks.rows):
-        top = found[-1].bottom + _gap(plan, above, row, middles)
+    begin = 0.0 if plan.coming else head
+    found = [_Band(begin, head + _tallest(plan, plan.ranks.rows[0] if plan.ranks.rows else ()))]
+    for row, gap in zip(plan.ranks.rows[1:], between, strict=True):
+        top = found[-1].bottom + gap.height
         found.append(_Band(top, top + _tallest(plan, row)))
     return found
 
@@ -158,36 +184,28 @@ def _tallest(plan: _Plan, row: Sequence[int]) -> float:
     return max(map(plan.height, row), default=0.0)
 
 
-def _gap(plan: _Plan, above: Sequence[int], below: Sequence[int], middles: Sequence[float]) -> float:
-    """Give the room between two rows. Gates are in the frame's own line: straight links need little room there."""
-    sideways = max((abs(_sideways(vertex, join, middles)) for vertex in above for join in plan.ranks.downs[vertex]), default=0.0)
-    at_gates = any(len(plan.things) <= vertex < plan.ranks.real for vertex in (above[0], below[0]))
-    least = _GATE_GAP if at_gates and sideways < 1 else _GAP
-    return min(least + _SLOPE * sideways, _WIDEST_GAP)
-
-
-def _sideways(vertex: int, join: Join, middles: Sequence[float]) -> float:
-    return middles[vertex] + join.here - middles[join.vertex] - join.there
-
-
 def _corners(plan: _Plan, middles: Sequence[float], bands: Sequence[_Band]) -> Iterator[tuple[str, Point]]:
     for vertex, thing in enumerate(plan.things):
         band = bands[plan.ranks.rank[vertex]]
         yield thing.key, Point(middles[vertex] - thing.width / 2, (band.top + band.bottom - thing.height) / 2)
 
 
-def _way(plan: _Plan, number: int, middles: Sequence[float], bands: Sequence[_Band]) -> Iterator[Point]:
-    """Give the points of an arc: through each row straight down, with bends only in the gaps between."""
-    arc, route = plan.arcs[number], plan.ranks.routes[number]
-    for vertex in route:
-        band = bands[plan.ranks.rank[vertex]]
-        top, bottom = band.top, band.bottom
-        x = middles[vertex]
-        spare = (bottom - top - plan.height(vertex)) / 2 if vertex < len(plan.things) else 0.0
-        if vertex == arc.source:
-            x, top = x + arc.out, bottom - spare if vertex < len(plan.things) else top
-        elif vertex == arc.target:
-            x, bottom = x + arc.into, top + spare if vertex < len(plan.things) else bottom
-        yield Point(x, top)
-        if bottom > top:
-            yield Point(x, bottom)
+def _way(plan: _Plan, number: int, course: Sequence[_Stop], bands: Sequence[_Band], between: Sequence[Gap]) -> Iterator[Point]:
+    """Give the points of an arc, from the lower edge of its source to the upper one of its target."""
+    arc = plan.arcs[number]
+    first, last = bands[course[0].row], bands[course[-1].row]
+    yield Point(course[0].x, first.bottom - _spare(plan, arc.source, first))
+    for before, after in pairwise(course):
+        track = between[before.row].tracks.get(arc.net)
+        yield Point(before.x, bands[before.row].bottom)
+        if track is not None and after.row == before.row + 1 and before.x != after.x:
+            yield Point(before.x, bands[before.row].bottom + track)
+            yield Point(after.x, bands[before.row].bottom + track)
+        yield Point(after.x, bands[after.row].top)
+    yield Point(course[-1].x, last.top + _spare(plan, arc.target, last))
+
+
+def _spare(plan: _Plan, vertex: int, band: _Band) -> float:
+    """Give how far a thing's edge is from the end of its row. A gate is the whole row."""
+    whole = band.bottom - band.top
+    return (whole - plan.things[vertex].height) / 2 if vertex < len(plan.things) else whole

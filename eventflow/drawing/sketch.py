@@ -11,6 +11,9 @@ from eventflow.drawing import words
 from eventflow.drawing.groups import grouped
 from eventflow.drawing.lines import Line, at_the_end, lines
 
+LAST = "/last"
+"""What is put behind a frame's path to name what runs at its end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -44,7 +47,7 @@ class Sketch:
 
 
 def sketch(graph: Graph) -> Sketch:
-    """Give what there is to draw of a graph. No frame has lines that leave it and lead back into it: where a group would, it is drawn twice."""
+    """Give what there is to draw of a graph. No lines leave a frame and lead back into it: where they would, a group is drawn twice."""
     whole, found = _frame(Frame("", graph.pipeline, ()), graph.nodes, "")
     return Sketch(whole, tuple(found))
 

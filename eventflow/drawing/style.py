@@ -17,8 +17,9 @@ text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans 
 .closing > .box, .last > .box { stroke-dasharray: 5 3.5 }
 .line, .icon { fill: none; stroke-width: 1.5; stroke-linecap: round; stroke-linejoin: round }
 .icon { stroke-width: 1.25 }
-.maybe { stroke-dasharray: 6 4 }
+.one_of, .maybe { stroke-dasharray: 6 4 }
 .order { stroke-dasharray: 0.1 4.5 }
+.group > .note { stroke: #f0f3f7; stroke-width: 5px; stroke-linejoin: round; paint-order: stroke }
 .ground { fill: #fbfcfd }
 .name, .title { fill: #1b2430 }
 .note { fill: #5c6877 }
@@ -57,6 +58,7 @@ text { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans 
 .child > .box { fill: #10291f; stroke: #3b8b72 }
 .closing > .box { fill: #171d25; stroke: #74839a }
 .group > .box { fill: #161c24; stroke: #2d3744 }
+.group > .note { stroke: #161c24 }
 .last > .box { fill: none; stroke: #4a5667 }
 .result > .box { fill: #d5dce6; stroke: #d5dce6 }
 .result > .note { fill: #10151c }

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from eventflow.definition import annotations as types
 from eventflow.definition.graph import Graph
-from eventflow.drawing import figures, layout
+from eventflow.drawing import figures, layout, words
 from eventflow.drawing.layout import Box, Layout, Link, Rect
 from eventflow.drawing.lines import NO, Line, sources
 from eventflow.drawing.markup import element, group, number, path, text, title
 from eventflow.drawing.measures import NAME, NOTE, TITLE, clipped, width
 from eventflow.drawing.rows import SIDE, Point
-from eventflow.drawing.sketch import Frame, Shape, shapes, sketch
+from eventflow.drawing.sketch import LAST, Frame, Shape, shapes, sketch
 from eventflow.drawing.style import SHEET
 
 _RESULT = "="
-_LAST = "/last"
-_LAST_TITLE = "at the end"
-_TIP = 7.0
+_TIP, _ROUND = 7.0, 9.0
 _LONGEST = 90
 
 
@@ -36,7 +34,8 @@ def svg(graph: Graph, annotations: Mapping[str, object]) -> str:
         title(f"pipeline {graph.pipeline}"),
         *_heading(graph.pipeline, takes),
         *_frame(picture.whole, placed),
-        *_lines(lines, placed, drawn),
+        *_lines(lines, placed),
+        *_group_titles(picture.whole, placed),
         *(figures.drawn(shape, placed.places[path]) for path, shape in drawn.items()),
         *([_result(placed.places[_RESULT])] if given else []),
     )
@@ -60,14 +59,16 @@ def _whole(whole: Frame, takes: str, *, has_result: bool) -> layout.Frame:
 def _boxed(item: Shape | Frame) -> Box | layout.Frame:
     if isinstance(item, Shape):
         return figures.figure(item)
-    said = width(item.title, NAME) + (0.0 if item.node is None else figures.notes_width(item.node) + 20)
-    return layout.Frame(item.path, tuple(map(_boxed, item.inside)), 32.0 if item.node is None else 42.0, said, _last(item))
+    inside = tuple(map(_boxed, item.inside))
+    if item.node is None:
+        return layout.Frame(item.path, inside, 32.0, 2 * width(item.title, NOTE), _last(item))  # a line in the middle passes the title
+    return layout.Frame(item.path, inside, 42.0, width(item.title, NAME) + figures.notes_width(item.node) + 20, _last(item))
 
 
 def _last(frame: Frame) -> layout.Frame | None:
     if not frame.last:
         return None
-    return layout.Frame(frame.path + _LAST, tuple(map(figures.figure, frame.last)), 32.0, width(_LAST_TITLE, NOTE))
+    return layout.Frame(frame.path + LAST, tuple(map(figures.figure, frame.last)), 32.0, width(words.AT_THE_END, NOTE))
 
 
 def _link(line: Line, drawn: Mapping[str, Shape]) -> Link:
@@ -87,16 +88,26 @@ def _frame(frame: Frame, placed: Layout) -> Iterator[str]:
             yield _framed(item, placed.places[item.path])
             yield from _frame(item, placed)
     if frame.last:
-        at = placed.places[frame.path + _LAST]
-        yield group("last", [_rounded(at), text(_LAST_TITLE, at.x + 14, at.y + 20, "note")])
+        at = placed.places[frame.path + LAST]
+        yield group("last", [_rounded(at), text(words.AT_THE_END, at.x + 14, at.y + 20, "note")])
 
 
 def _framed(frame: Frame, at: Rect) -> str:
     if frame.node is None:
-        return group("group", [_rounded(at), text(frame.title, at.x + 14, at.y + 21, "note")])
+        return group("group", [_rounded(at)])
     name = text(frame.title, at.x + 14, at.y + 30, "name")
     said = figures.notes(frame.node, at.x + 24 + width(frame.title, NAME), at.y + 30, "")
     return group(f"map-frame {figures.look(frame.node)}", [title(frame.path), *figures.sheets(at), name, said], data_node=frame.path)
+
+
+def _group_titles(frame: Frame, placed: Layout) -> Iterator[str]:
+    """Write the titles of groups, above the lines that come in through the upper edge."""
+    for item in frame.inside:
+        if isinstance(item, Frame):
+            at = placed.places[item.path]
+            if item.node is None:
+                yield group("group", [text(item.title, at.x + 14, at.y + 21, "note")])
+            yield from _group_titles(item, placed)
 
 
 def _rounded(at: Rect) -> str:
@@ -108,8 +119,8 @@ def _result(at: Rect) -> str:
     return group("result", [box, text("result", at.x + at.width / 2, at.y + 15.5, "note middle")])
 
 
-def _lines(lines: Sequence[Line], placed: Layout, drawn: Mapping[str, Shape]) -> Iterator[str]:
-    """Draw the lines, and their tips: one for all lines of a kind that end at one place. What lines share is drawn with the first of them."""
+def _lines(lines: Sequence[Line], placed: Layout) -> Iterator[str]:
+    """Draw the lines, and their tips. What several lines of a kind share is drawn once, with the first of them."""
     met: set[tuple[str, Point, Point]] = set()
     tips: dict[str, None] = {}
     for line, way in zip(lines, placed.ways, strict=True):
@@ -118,19 +129,53 @@ def _lines(lines: Sequence[Line], placed: Layout, drawn: Mapping[str, Shape]) ->
             begin = Point(begin.x, placed.places[line.source].y + figures.side_height())
             yield text("no", begin.x + 5, begin.y + 16, "note rule")
         points = [begin, *way[1:-1], Point(end.x, end.y - _TIP + 1)]
-        steps = [(line.kind, before, after) for before, after in pairwise(points)]
-        new = [step for step in steps if step not in met]
-        met.update(new)
-        yield path(_way([point for _, *point in new]), f"line {line.kind}", source=line.source, target=line.target)
+        new = _new([(line.kind, before, after) for before, after in pairwise(points)], met)
+        yield path(_way(new), f"line {line.kind}", source=line.source, target=line.target)
         tips[path(f"M-4 {-_TIP}L0 0L4 {-_TIP}z", f"tip {line.kind}", end.x, end.y)] = None
     yield from tips
 
 
-def _way(steps: Iterable[Sequence[Point]]) -> str:
-    """Write a way: straight down where x stays as it is, otherwise a curve that begins and ends downwards."""
-    found = ""
-    for before, after in steps:
-        x, y, middle = number(after.x), number(after.y), number((before.y + after.y) / 2)
-        found = found or f"M{number(before.x)} {number(before.y)}"
-        found += f"V{y}" if abs(after.x - before.x) < 0.5 else f"C{number(before.x)} {middle} {x} {middle} {x} {y}"
+def _new(steps: Sequence[tuple[str, Point, Point]], met: set[tuple[str, Point, Point]]) -> list[Point]:
+    """Give the points of the steps of a way that were not drawn yet, and of those beside them that they make a corner with."""
+    places = [place for place, step in enumerate(steps) if step not in met]
+    met.update(steps)
+    if not places:
+        return []
+    first, last = places[0], places[-1]
+    first -= first > 0 and _is_across(steps[first])
+    last += last < len(steps) - 1 and _is_across(steps[last])
+    return [steps[first][1], *(after for _, _, after in steps[first : last + 1])]
+
+
+def _is_across(step: tuple[str, Point, Point]) -> bool:
+    return step[1].y == step[2].y
+
+
+def _way(points: Sequence[Point]) -> str:
+    """Write a way: straight where x or y stays as it is, with round corners, otherwise a curve that begins and ends downwards."""
+    found = "".join(f"M{_at(point)}" for point in points[:1])
+    for place, (before, after) in enumerate(pairwise(points)):
+        beyond = points[place + 2] if place + 2 < len(points) else after
+        if abs(before.x - after.x) < 0.5 or before.y == after.y:
+            corner = _ROUND if _turns(before, after, beyond) else 0.0
+            found += f"L{_at(_short_of(after, before, corner))}"
+            found += f"Q{_at(after)} {_at(_short_of(after, beyond, corner))}" if corner else ""
+        else:
+            middle = number((before.y + after.y) / 2)
+            found += f"C{number(before.x)} {middle} {number(after.x)} {middle} {_at(after)}"
     return found
+
+
+def _turns(before: Point, corner: Point, after: Point) -> bool:
+    return (before.y == corner.y) != (corner.y == after.y) and corner != after
+
+
+def _short_of(point: Point, other: Point, distance: float) -> Point:
+    """Give the point at a distance from one, on the way to another straight beside, above or below it, at most half the way."""
+    across, down = other.x - point.x, other.y - point.y
+    part = min(0.5, distance / (abs(across) + abs(down) or 1.0))
+    return Point(point.x + across * part, point.y + down * part)
+
+
+def _at(point: Point) -> str:
+    return f"{number(point.x)} {number(point.y)}"

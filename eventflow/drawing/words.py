@@ -9,12 +9,16 @@ import msgspec
 from eventflow import escapes
 from eventflow.definition.graph import HOOK, TASK, Branch, Child, Map, Node, Wait
 
+AT_THE_END = "at the end"
+"""The title of what runs when all else has ended."""
+
+_TIMES = " \u00d7 "
 _WAITS = {"event": "waits for an event", "answer": "waits for an answer", "time": "waits for a time"}
 
 
 def notes(node: Node) -> tuple[str, ...]:
     """Give what there is to say of a node, in a few words each: what it is for, what it does, when it runs if not as usual."""
-    return (*tuple(map(escapes.line, _notes(node))), *((rule(node),) if rule(node) else ()))
+    return (*map(escapes.line, _notes(node)), *((rule(node),) if rule(node) else ()))
 
 
 def rule(node: Node) -> str:
@@ -30,9 +34,9 @@ def matches(branch: Branch) -> str:
 
 
 def each(does: Map) -> str:
-    """Say over what a map goes: `each rate`; `each data, rate` for two in step, `each rate × seed` for all combinations."""
+    """Say over what a map goes: `each rate`; `each data, rate` for two in step, `each rate x seed` for all combinations."""
     axes = [", ".join(name for name, axis in does.axes.items() if axis == number) for number in sorted(set(does.axes.values()))]
-    return f"each {' × '.join(axes)}"
+    return f"each {_TIMES.join(axes)}"
 
 
 def is_single(does: Map) -> bool:

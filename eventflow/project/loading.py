@@ -83,7 +83,7 @@ def load(root: Path, environment: Mapping[str, str] = os.environ) -> Project:
     with contextlib.chdir(root):
         modules = import_all(root, mistakes)
         found = contents(modules)
-        mistakes += mistakes_in(found, is_whole=not mistakes)
+        mistakes += mistakes_in(found, settings.resources, is_whole=not mistakes)
     if mistakes:
         raise ProjectError(list(dict.fromkeys(mistakes)))
     return Project(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Protocol, TypeVar, get_args, get_origin, is_typeddict
 
 from eventflow import codec, triggers
 from eventflow.definition import annotations
+from eventflow.definition.bodies import Body
+from eventflow.definition.pipelines import Pipeline
+from eventflow.engine.resources import Resources
 from eventflow.errors import DefinitionError
 from eventflow.events import Observation
 from eventflow.project.contents import Contents, Found
@@ -21,13 +24,13 @@ class _Named(Protocol):
 N = TypeVar("N", bound=_Named)
 
 
-def mistakes_in(found: Contents, *, is_whole: bool) -> list[str]:
-    """Give every mistake, as `file:line: message`.
+def mistakes_in(found: Contents, resources: Mapping[str, float], *, is_whole: bool) -> list[str]:
+    """Give every mistake, as `file:line: message`. `resources` are those of the project's settings.
 
-    Where some modules could not be imported (`is_whole` is false), nothing is said about what may be missing because of that.
+    Where the settings, or some modules, could not be read (`is_whole` is false), nothing is said about what may be missing because of that.
     """
     broken = [f"{sensor.place}: {mistake}" for sensor in found.sensors for mistake in triggers.mistakes_in(sensor.value)]
-    mistakes = [mistake for pipeline in found.pipelines for mistake in _in_pipeline(pipeline)]
+    mistakes = [mistake for pipeline in found.pipelines for mistake in _in_pipeline(pipeline, Resources(resources) if is_whole else None)]
     mistakes += _twice("pipelines", found.pipelines)
     mistakes += broken or _twice("sensors", found.sensors)
     mistakes += _twice("triggers", found.triggers)
@@ -36,9 +39,11 @@ def mistakes_in(found: Contents, *, is_whole: bool) -> list[str]:
     return mistakes
 
 
-def _in_pipeline(found: Found[Any]) -> Iterator[str]:
+def _in_pipeline(found: Found[Pipeline[..., Any]], resources: Resources | None) -> Iterator[str]:
     try:
-        found.value.definition  # noqa: B018 - traces and checks it
+        for body in found.value.definition.bodies.values():  # which is traced and checked here
+            if isinstance(body, Body) and resources is not None:
+                resources.check(body.options.uses, found.place)
     except DefinitionError as error:
         yield f"{error.where or found.place}: {error.message}"
 

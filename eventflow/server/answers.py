@@ -84,7 +84,7 @@ class AskedFor(Answer, frozen=True):
     source: str
     type: str | None
     subject: str | None
-    match: dict[str, msgspec.Raw]
+    match: dict[str, object]
 
 
 class WaitingEntry(Answer, frozen=True):
@@ -100,9 +100,9 @@ class WaitingEntry(Answer, frozen=True):
     since: int
     due: int | None
     question: str | None
-    form: msgspec.Raw | None
+    form: object
     who: list[str]
-    shown: msgspec.Raw | None
+    shown: object
     event: AskedFor | None
     child: str | None
     has_default: bool
@@ -160,9 +160,9 @@ class CheckpointEntry(Answer, frozen=True):
 class NodeDetail(Answer, frozen=True):
     """A node of a run. `upstream` names what it depends on, `due` is when it is tried again, or when its wait ends by itself.
 
-    `does` is `branch`, `map`, `wait` or `child` where it calls no task; `role` is `task`, `teardown`, `finally` or `hook`. `reason` is why
-    it failed, who skipped it, who answered it, or the run that its result was taken from. `decided` is the value that a branch was decided
-    on, `wait` what it waits for now.
+    `does` is `branch`, `map`, `wait` or `child` where it calls no task; `role` is `task`, `teardown`, `finally` or `hook`; `rule` is its
+    trigger rule, `within` the branch around it. `reason` is why it failed, who skipped it, who answered it, or the run that its result was
+    taken from. `decided` is the value that a branch was decided on, `wait` what it waits for now.
     """
 
     node: str
@@ -179,6 +179,8 @@ class NodeDetail(Answer, frozen=True):
     failure: Failure | None
     does: str | None = None
     role: str = "task"
+    rule: str = "all_success"
+    within: str | None = None
     decided: str | None = None
     wait: WaitingEntry | None = None
 
@@ -208,6 +210,21 @@ class RunDetail(Answer, frozen=True):
     after: str | None
     result: ShownValue | None
     failure: Failure | None
+
+
+class PlannedNode(Answer, frozen=True):
+    """What a rerun does with a node, `reuse` its result, `rerun` it or run it as a `new` one, and why."""
+
+    node: str
+    what: str
+    why: str
+
+
+class Rerun(Answer, frozen=True):
+    """A rerun: the new run, null where only the plan was asked for, and what becomes of each node."""
+
+    run: RunEntry | None
+    plan: list[PlannedNode]
 
 
 class DecisionEntry(Answer, frozen=True):

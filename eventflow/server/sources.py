@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
+from eventflow.definition.pipelines import Pipeline
 from eventflow.engine.engine import Engine
-from eventflow.errors import NoDaemon
+from eventflow.errors import NoDaemon, NotFound
 from eventflow.logs.files import Page
 from eventflow.ports import JournalView
 
@@ -35,3 +36,10 @@ class Sources:
         if self.engine is None:
             raise NoDaemon("this needs a daemon, and none is at work on this project: start one with `eventflow serve`")
         return self.engine
+
+    def pipeline(self, name: str) -> Pipeline[..., Any]:
+        """Give a pipeline of the engine. Raises `NotFound`, naming those there are, and `NoDaemon`."""
+        known = {pipeline.name: pipeline for pipeline in self.live.pipelines}
+        if name not in known:
+            raise NotFound(f"there is no pipeline {name[:64]!r}: there is {', '.join(sorted(known)) or 'none'}")
+        return known[name]

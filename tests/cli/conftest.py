@@ -111,19 +111,26 @@ def starter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def served(starter: Path) -> Iterator[Path]:
-    """Gives the starter's project with a daemon at work on it."""
-    log = starter.parent / "daemon.log"
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[Path]:
+    """Keep a daemon at work on a project until the block is left."""
+    log = folder.parent / "daemon.log"
     with log.open("wb") as output:
         running = subprocess.Popen(
-            [sys.executable, "-m", "eventflow", "serve"], cwd=starter, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output
+            [sys.executable, "-m", "eventflow", "serve"], cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=output
         )
     assert running.stdout is not None
     try:
-        assert b"serving My Project" in running.stdout.readline(), log.read_text()
-        yield starter
+        assert f"serving {folder.name}".encode() in running.stdout.readline(), log.read_text()
+        yield folder
     finally:
         running.terminate()
         running.stdout.close()
         assert running.wait(20) == 0, log.read_text()
+
+
+@pytest.fixture
+def served(starter: Path) -> Iterator[Path]:
+    """Gives the starter's project with a daemon at work on it."""
+    with serving(starter) as folder:
+        yield folder

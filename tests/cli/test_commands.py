@@ -22,7 +22,8 @@ def test_every_command_has_help_that_begins_as_the_list_says_or_says_more(name) 
     result = CliRunner().invoke(eventflow, [name, "--help"])
     assert result.exit_code == 0
     assert result.stdout.startswith("Usage: ")
-    assert isinstance(getattr(import_module(f"eventflow.cli.{name}"), name), click.Command)
+    module = name.replace("-", "_")
+    assert isinstance(getattr(import_module(f"eventflow.cli.{module}"), module), click.Command)
 
 
 def test_help_lists_all_commands_and_version_names_itself() -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import anyio
 import pytest
@@ -147,6 +148,17 @@ def test_a_run_here_and_now_prints_its_result_as_json_and_leaves_no_trace(starte
     assert sorted(path.name for path in starter.iterdir()) == before
 
 
+def test_a_run_here_and_now_has_the_projects_resources(tmp_path, process) -> None:
+    root = project(
+        tmp_path, FAILING.replace("@task\n", '@task(uses={"gpu": 1})\n').replace('raise ValueError(f"\\x1b[31m{word}")', "return word")
+    )
+    refused = process("run", "failing", "-p", "word=yes", cwd=root)
+    assert refused.returncode == 78
+    assert "there is no such resource" in refused.stderr
+    (root / "pyproject.toml").write_text("[tool.eventflow.resources]\ngpu = 1\n")
+    assert process("run", "failing", "-p", "word=yes", cwd=root).stdout == '"yes"\n'
+
+
 def test_a_failed_run_is_one_message_and_1(tmp_path, process) -> None:
     ran = process("run", "failing", "-p", "word=no", cwd=project(tmp_path, FAILING))
     assert (ran.returncode, ran.stdout) == (1, "")
@@ -178,7 +190,7 @@ def test_arguments_that_do_not_fit_are_64(starter, process, arguments, said) -> 
     assert said in ran.stderr
 
 
-def test_a_pipeline_is_drawn_as_text_mermaid_or_json(starter, process) -> None:
+def test_a_pipeline_is_drawn_as_text_mermaid_svg_or_json(starter, process) -> None:
     text = process("graph", "count", cwd=starter).stdout
     assert text.splitlines()[0] == "count(path: Path, most: int)"
     assert [line.split("─ ")[1].split() for line in text.splitlines() if "─ " in line] == [
@@ -187,6 +199,8 @@ def test_a_pipeline_is_drawn_as_text_mermaid_or_json(starter, process) -> None:
         ["report", "←", "tally,", "(most)"],
     ]
     assert "n0 --> n1" in process("graph", "count", "--format", "mermaid", cwd=starter).stdout
+    picture = ET.fromstring(process("graph", "count", "--format", "svg", cwd=starter).stdout)
+    assert [one.attrib["data-node"] for one in picture.iter() if "data-node" in one.attrib] == ["read", "tally", "report"]
     assert json.loads(process("graph", "count", "--json", cwd=starter).stdout)["pipeline"]["pipeline"] == "count"
 
 

@@ -35,7 +35,7 @@ def test_a_command_line_that_is_wrong_is_found() -> None:
 
 
 def test_all_commands_are_listed() -> None:
-    assert set(re.findall(r"^\| `eventflow (\w+)", CLI, re.MULTILINE)) == set(COMMANDS)
+    assert set(re.findall(r"^\| `eventflow ([\w-]+)", CLI, re.MULTILINE)) == set(COMMANDS)
 
 
 def test_all_exit_codes_are_listed() -> None:
@@ -45,8 +45,10 @@ def test_all_exit_codes_are_listed() -> None:
 
 
 def test_the_settings_that_are_shown_are_the_defaults() -> None:
-    shown = dict(re.findall(r'^(\w+) = "?([^" ]+)"? +#', CLI, re.MULTILINE))
-    defaults = {field.name: str(field.default) for field in msgspec.structs.fields(Settings) if field.name != "logs"}
+    plain = CLI.partition("[tool.eventflow.resources]")[0]  # what is in there is the project's own
+    shown = dict(re.findall(r'^(\w+) = "?([^" ]+)"? +#', plain, re.MULTILINE))
+    tables = {"logs", "resources"}
+    defaults = {field.name: str(field.default) for field in msgspec.structs.fields(Settings) if field.name not in tables}
     assert {name: value.capitalize() if value == "true" else value for name, value in shown.items()} == defaults
 
 

@@ -399,3 +399,29 @@ def test_proxies_that_claim_every_attribute_are_no_sensors(make: Make) -> None:
 def test_the_project_of_this_repository_has_no_mistakes() -> None:
     pytest.importorskip("sklearn")
     assert [trigger.name for trigger in load(Path(__file__).parents[2], {}).triggers] == ["retrain-on-drop"]
+
+
+USING = PIPELINE.replace("@task\n", '@task(uses={"gpu": 2})\n')
+
+
+def test_a_resource_that_no_setting_declares_is_a_mistake(make: Make) -> None:
+    root = make({"pipelines/numbers.py": USING})
+    (mistake,) = mistakes(root)
+    assert mistake.startswith(f"{line(root, 'pipelines/numbers.py', '@pipeline')}: uses={{'gpu': 2}}: there is no such resource")
+
+
+def test_a_demand_for_more_than_there_is_is_a_mistake(make: Make) -> None:
+    root = make({"pipelines/numbers.py": USING, "pyproject.toml": "[tool.eventflow.resources]\ngpu = 1\n"})
+    (mistake,) = mistakes(root)
+    assert "uses={'gpu': 2} can never be had: there is 1 of it" in mistake
+
+
+def test_resources_that_settings_declare_are_there(make: Make) -> None:
+    root = make({"pipelines/numbers.py": USING, "pyproject.toml": "[tool.eventflow.resources]\ngpu = 2\n"})
+    assert load(root, {}).settings.resources == {"gpu": 2}
+
+
+def test_where_settings_are_wrong_nothing_is_said_about_resources(make: Make) -> None:
+    root = make({"pipelines/numbers.py": USING, "pyproject.toml": "[tool.eventflow]\nthreads = 0\n[tool.eventflow.resources]\ngpu = 2\n"})
+    (mistake,) = mistakes(root)
+    assert "threads" in mistake

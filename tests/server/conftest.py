@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ import httpx
 import msgspec
 import pytest
 
-from eventflow import Engine, Retry, pipeline, task
+from eventflow import Engine, Pipeline, Retry, pipeline, task
 from eventflow.artifacts.memory import MemoryArtifacts
 from eventflow.engine.values import Values
 from eventflow.executors.local import LocalExecutor
@@ -111,7 +111,7 @@ class Asked:
         return answer.json()
 
     async def post(self, address: str, content: object = None, status: int = 200) -> Any:
-        raw = content if isinstance(content, bytes) else msgspec.json.encode(content)
+        raw = content if isinstance(content, bytes) else b"" if content is None else msgspec.json.encode(content)
         answer = await self.http.post(address, content=raw)
         assert answer.status_code == status, answer.text
         return answer.json()
@@ -140,15 +140,16 @@ class Asked:
             await journal.changed(seq)
 
 
-def _engine(journal: Journal, clock: Clock) -> Engine:
+def _engine(journal: Journal, clock: Clock, pipelines: Sequence[Pipeline[..., Any]]) -> Engine:
     artifacts = MemoryArtifacts()
     ports = Ports(journal, artifacts, LocalExecutor(), clock, SystemRandom(), Instrument())
-    return Engine(ports, Values(artifacts, bytes(32)), PIPELINES)
+    return Engine(ports, Values(artifacts, bytes(32)), pipelines)
 
 
 @asynccontextmanager
 async def _asked(open_journal: Callable[[], AbstractAsyncContextManager[Journal]], **options: Any) -> AsyncGenerator[Asked]:
-    async with open_journal() as journal, (engine := _engine(journal, options.pop("clock", SystemClock()))).running():
+    clock, pipelines = options.pop("clock", SystemClock()), options.pop("pipelines", PIPELINES)
+    async with open_journal() as journal, (engine := _engine(journal, clock, pipelines)).running():
         transport = httpx.ASGITransport(create_app(engine, **options))
         async with httpx.AsyncClient(transport=transport, base_url="http://eventflow") as http:
             yield Asked(engine, http)

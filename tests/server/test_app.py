@@ -117,7 +117,7 @@ async def test_runs_are_listed_newest_first_filtered_and_page_by_page(asked) -> 
 @pytest.mark.parametrize(
     ("address", "query", "said"),
     [
-        ("/api/runs", {"state": "done"}, "'done' is no state: there is cancelled, failed, held, queued, running, succeeded"),
+        ("/api/runs", {"state": "done"}, "'done' is no state: there is cancelled, failed, held, queued, running, succeeded, suspended"),
         ("/api/runs", {"limit": "0"}, "limit is a whole number from 1 to 1000, not '0'"),
         ("/api/runs", {"limit": "1001"}, "limit is a whole number from 1 to 1000, not '1001'"),
         ("/api/runs", {"before": "²"}, "before is a whole number from 0 to 9223372036854775807, not '²'"),

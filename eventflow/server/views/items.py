@@ -7,14 +7,21 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from eventflow import facts, states
 from eventflow.definition.graph import Graph, Map, map_of, path_of, scope_of, walk
+from eventflow.engine.map import Items
+from eventflow.facts import Inline
 from eventflow.ports import JournalView
 from eventflow.projections import NodeRow
 from eventflow.server.answers import ItemsEntry
 
 NOTABLE = frozenset({states.FAILED, states.RUNNING, states.RETRYING, states.SUSPENDED})
 """The states of items that a person wants to see without asking for them."""
+
+BEGUN = states.ENDED_NODE | {states.QUEUED, states.RUNNING, states.RETRYING, states.SUSPENDED}
+"""The states of all items that there is a row of."""
 
 PAGE = 50
 
@@ -44,12 +51,23 @@ async def counted(journal: JournalView, graph: Graph, rows: Sequence[NodeRow]) -
     paths = dict(walk(graph.nodes))
     if not any("[]" in path for path in paths):
         return []
-    maps = [row for row in rows if isinstance(paths[path_of(row.node)].does, Map) and row.result_seq is not None]
+    mapped = {path for path, node in paths.items() if isinstance(node.does, Map)}
+    maps = [row for row in rows if path_of(row.node) in mapped]
     expanded = await journal.facts([row.result_seq for row in maps if row.result_seq is not None])
     counts = {row.node: _count(expanded.get(row.result_seq or 0)) for row in maps}
     going = {row.node for row in maps if row.state not in states.ENDED_NODE}
     tallies = _Tallies(rows)
     return [tallies.entry(path, counts, going) for path in paths if "[]" in path]
+
+
+async def is_item(journal: JournalView, rows: Sequence[NodeRow], scope: str) -> bool:
+    """Tell whether a map of a run has made this item, such as `train[3]`; what is in no item is in the run itself."""
+    if not scope:
+        return True
+    seqs = [row.result_seq for row in rows if row.node == map_of(scope) and row.result_seq is not None]
+    fact = next(iter((await journal.facts(seqs)).values()), None)
+    key = scope[len(map_of(scope)) + 1 : -1]
+    return isinstance(fact, facts.MapExpanded) and _has_key(fact, rows, scope, key)
 
 
 class _Tallies:
@@ -73,6 +91,15 @@ class _Tallies:
         return ItemsEntry(path, above, sum(counts[name] for name in maps), tally)
 
 
+def _has_key(fact: facts.MapExpanded, rows: Sequence[NodeRow], scope: str, key: str) -> bool:
+    # Keys that are too many for the journal itself are in an artifact, which isn't opened here.
+    keys = msgspec.json.decode(fact.items.json, type=Items).keys if isinstance(fact.items, Inline) else None
+    if keys is not None:
+        return key in keys
+    is_number = key.isascii() and key.isdigit() and len(key) < 10 and str(int(key)) == key
+    return (is_number and int(key) < fact.count) or any(row.node == scope or _is_within(row.node, scope) for row in rows)
+
+
 def _count(fact: facts.Fact | None) -> int:
     return fact.count if isinstance(fact, facts.MapExpanded) else 0
 
@@ -83,4 +110,4 @@ def _is_within(node: str, name: str | None) -> bool:
 
 def _place(name: str) -> list[str | int]:
     """Give what sorts names as people count: `train[9]` before `train[10]`."""
-    return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"(\d+)", name))]
+    return [int(part) if number % 2 else part for number, part in enumerate(re.split(r"([0-9]+)", name))]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec import UNSET
+
 from eventflow import facts
 from eventflow.engine import wanted as wants
 from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted
@@ -15,18 +17,13 @@ from eventflow.server.answers import AskedFor, WaitEntry, WaitingEntry
 async def waiting(journal: JournalView) -> list[WaitingEntry]:
     """Give every open wait, the oldest first."""
     rows = sorted(await journal.select(WaitRow), key=lambda row: (row.since, row.run, row.node))
-    runs = {row.run: row for row in await journal.select(RunRow, run=tuple({row.run for row in rows}))} if rows else {}
-    found = await journal.facts([row.seq for row in rows])
-    suspended = ((row, found.get(row.seq)) for row in rows if row.run in runs)
-    return [_entry(row, runs[row.run], fact) for row, fact in suspended if isinstance(fact, facts.NodeSuspended)]
+    runs = await journal.select(RunRow, run=tuple({row.run for row in rows})) if rows else []
+    return await _entries(journal, rows, runs)
 
 
-async def of_run(journal: JournalView, run: str, node: str) -> WaitingEntry | None:
-    """Give what one node waits for, if it does."""
-    rows = await journal.select(WaitRow, run=run, node=node)
-    runs = await journal.select(RunRow, run=run) if rows else []
-    fact = (await journal.facts([rows[0].seq])).get(rows[0].seq) if rows else None
-    return _entry(rows[0], runs[0], fact) if runs and isinstance(fact, facts.NodeSuspended) else None
+async def of_nodes(journal: JournalView, run: RunRow, nodes: Sequence[str]) -> list[WaitingEntry]:
+    """Give what some nodes of a run wait for, if they do."""
+    return await _entries(journal, await journal.select(WaitRow, run=run.run, node=tuple(nodes)) if nodes else [], [run])
 
 
 async def waits(journal: JournalView, runs: Sequence[str]) -> dict[str, list[WaitEntry]]:
@@ -44,6 +41,13 @@ MOST = 3
 """How many of a run's waits a listing names."""
 
 
+async def _entries(journal: JournalView, rows: Sequence[WaitRow], runs: Sequence[RunRow]) -> list[WaitingEntry]:
+    known = {row.run: row for row in runs}
+    found = await journal.facts([row.seq for row in rows])
+    suspended = ((row, found.get(row.seq)) for row in rows if row.run in known)
+    return [_entry(row, known[row.run], fact) for row, fact in suspended if isinstance(fact, facts.NodeSuspended)]
+
+
 def _entry(row: WaitRow, run: RunRow, fact: facts.NodeSuspended) -> WaitingEntry:
     wanted = wants.decode(fact.wanted)
     asked = wanted if isinstance(wanted, AnswerWanted) else None
@@ -57,8 +61,8 @@ def _entry(row: WaitRow, run: RunRow, fact: facts.NodeSuspended) -> WaitingEntry
         question=None if asked is None else asked.question,
         form=None if asked is None else asked.form,
         who=[] if asked is None else list(asked.who),
-        shown=None if asked is None else asked.shown,
+        shown=None if asked is None or asked.shown is UNSET else asked.shown,
         event=AskedFor(wanted.source, wanted.type, wanted.subject, wanted.match) if isinstance(wanted, EventWanted) else None,
         child=wanted.run if isinstance(wanted, ChildWanted) else None,
-        has_default=wanted.default is not None,
+        has_default=wanted.default is not UNSET,
     )

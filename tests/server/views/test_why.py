@@ -104,7 +104,7 @@ async def test_a_retrying_node_tells_until_when(asked, clock) -> None:
         assert explained[3] == {"at": known["nodes"][0]["due"], "text": "flaky is tried again"}
         await api.post(f"/api/runs/{run}/cancel")
         await api.end(run)
-        assert (await said(api, f"{run}/flaky"))[-1] == "it was cancelled with its run"
+        assert (await said(api, f"{run}/flaky"))[-2:] == ["it was cancelled", "it ended with its run, which was cancelled"]
 
 
 async def test_a_node_that_could_not_run_tells_where_it_began(asked) -> None:
@@ -123,8 +123,9 @@ async def test_a_cancelled_node_says_so(asked, gate) -> None:
         await api.until(run, lambda known: known["nodes"][0]["state"] == "running")
         await api.post(f"/api/runs/{run}/cancel")
         await api.end(run)
-        assert (await said(api, f"{run}/wait"))[-1] == "attempt 1 was stopped, because its run was cancelled"
-        assert (await said(api, f"{run}/after"))[-1] == "it was cancelled with its run, before it had begun"
+        ended = "it ended with its run, which was cancelled"
+        assert (await said(api, f"{run}/wait"))[-2:] == ["attempt 1 was stopped", ended]
+        assert (await said(api, f"{run}/after"))[-2:] == ["it was cancelled, before it had begun", ended]
         assert (await said(api, run))[-1] == "it was cancelled"
 
 
