@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench docs soak lock clean
+.PHONY: help demo test check format bench docs pictures soak lock clean
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench: $(READY) ## the engine beside the bare limit of this machine and disk
 
 docs: $(READY) ## run the examples of README and docs/, follow their links
 	@$(BIN)/python -m pytest tests/docs $(ARGS)
+
+pictures: $(READY) ## draw the pictures of docs/ anew, from the examples beside them
+	@$(BIN)/python -m tests.docs.pictures
 
 soak: $(READY) ## the crash tests, SOAK times as long (make soak SOAK=100)
 	@EVENTFLOW_SOAK=$(SOAK) $(BIN)/python -m pytest tests/crash -o timeout=0 $(ARGS)

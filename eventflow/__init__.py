@@ -16,6 +16,8 @@ from eventflow.definition.waits import approval, sleep_until, wait_for
 from eventflow.embed import open_engine, run
 from eventflow.engine.engine import Engine
 from eventflow.engine.handle import Run
+from eventflow.engine.reruns import RerunPlan
+from eventflow.engine.waits import Waiting
 from eventflow.errors import (
     DefinitionError,
     EngineClosed,
@@ -56,6 +58,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "ParameterError",
     "Pipeline",
     "ProjectError",
+    "RerunPlan",
     "Retry",
     "Run",
     "RunCancelled",
@@ -67,6 +70,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "Task",
     "Trigger",
     "ValueNotStorable",
+    "Waiting",
     "World",
     "across",
     "approval",

@@ -314,12 +314,16 @@ class BranchDecided(_Fact, frozen=True):
 
 
 class MapExpanded(_Fact, frozen=True):
-    """A map's lists were read, once: it has `count` items. `items` is JSON: their keys, and the values of each input that differs."""
+    """A map's lists were read, once: it has `count` items. `items` is JSON: their keys, and the values of each input that differs.
+
+    `queued` says that its predicate was asked before.
+    """
 
     run: str
     node: str
     count: int
     items: Value
+    queued: bool = False
 
 
 class MapEnded(_Fact, frozen=True):

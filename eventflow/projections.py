@@ -349,7 +349,7 @@ def _attempt_started(fact: facts.AttemptStarted, seq: int, at: int) -> list[Chan
 
 
 def _attempt_succeeded(fact: facts.AttemptSucceeded, seq: int, at: int) -> list[Change]:
-    return [_ending(fact, seq, at), _attempt(fact, states.SUCCEEDED, seq, at, None)]
+    return [_wanted(_ending(fact, seq, at)), _attempt(fact, states.SUCCEEDED, seq, at, None)]
 
 
 def _attempt_failed(fact: facts.AttemptFailed, seq: int, at: int) -> list[Change]:
@@ -412,6 +412,8 @@ def _branch_decided(fact: facts.BranchDecided, seq: int, at: int) -> list[Change
 
 
 def _map_expanded(fact: facts.MapExpanded, seq: int, at: int) -> list[Change]:
+    if fact.queued:
+        return [_node(fact, fact.run, fact.node, {"state": (states.QUEUED,)}, started_at=at, due=None, result_seq=seq)]
     return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 0, started_at=at, result_seq=seq))]
 
 
@@ -429,7 +431,8 @@ def _node_suspended(fact: facts.NodeSuspended, seq: int, at: int) -> list[Change
 
 
 def _node_answered(fact: facts.NodeAnswered, seq: int, at: int) -> list[Change]:
-    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.by, result_seq=seq), _no_wait(fact.run, fact.node)]
+    ended = _node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.by, result_seq=seq)
+    return [_wanted(ended), _no_wait(fact.run, fact.node)]
 
 
 def _node_reused(fact: facts.NodeReused, seq: int, at: int) -> list[Change]:
@@ -452,6 +455,11 @@ _Ending: TypeAlias = facts.AttemptSucceeded | facts.AttemptFailed | facts.Attemp
 
 def _ending(fact: _Ending, seq: int | None, at: int, **values: object) -> Update:
     return _node(fact, fact.run, fact.node, _numbered(fact.attempt), ended_at=at, result_seq=seq, **values)
+
+
+def _wanted(ended: Update) -> Update:
+    # A cancel of the node that is durable stands, even where the node was about to end well.
+    return Update(ended.table, ended.key, {**ended.expect, "cancel_requested": (False,)}, ended.values)
 
 
 def _numbered(attempt: int) -> dict[str, tuple[object, ...]]:

@@ -79,7 +79,7 @@ NODE: Mapping[type[Fact], Transition] = {
     facts.NodeCancelRequested: Transition((QUEUED, RUNNING, RETRYING, SUSPENDED), None),
     facts.NodeCancelled: Transition((PENDING, QUEUED, RETRYING, SUSPENDED, RUNNING), CANCELLED),
     facts.BranchDecided: Transition((PENDING,), SUCCEEDED),
-    facts.MapExpanded: Transition((PENDING,), RUNNING),
+    facts.MapExpanded: Transition((PENDING, QUEUED), RUNNING),
     facts.MapEnded: Transition((RUNNING,), SUCCEEDED),
     facts.NodeSuspended: Transition((PENDING,), SUSPENDED),
     facts.NodeAnswered: Transition((SUSPENDED,), SUCCEEDED),

@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from eventflow import Engine, pipeline, task
+from eventflow import Engine, approval, pipeline, task
 from eventflow.address import find_socket, publish
 from eventflow.client import Client, NoDaemon, connect
 from eventflow.daemon.web import web
 from eventflow.embed import open_engine
 from eventflow.errors import Ambiguous, InvalidRequest, NotFound, ParameterError
-from eventflow.facts import RunSubmitted, RunSucceeded
+from eventflow.facts import RunSubmitted, RunSucceeded, RunSuspended
 from eventflow.server.app import create_app
 
 
@@ -27,11 +27,24 @@ def hello(name: str, times: int = 1) -> str:
     return greet(name)
 
 
+@task
+async def sign(name: str, decided: bool) -> str:
+    return f"{name}: {decided}"
+
+
+@pipeline
+def letter(name: str) -> str:
+    return sign(name, approval("Sign it?"))
+
+
 @asynccontextmanager
 async def daemon(folder):
     """A real engine behind a real server on a real socket."""
     stopping = anyio.Event()
-    async with open_engine(folder, pipelines=[hello], drain=0) as engine, web(create_app(engine, stopping=stopping.wait), folder, stopping):
+    async with (
+        open_engine(folder, pipelines=[hello, letter], drain=0) as engine,
+        web(create_app(engine, stopping=stopping.wait), folder, stopping),
+    ):
         yield engine
 
 
@@ -44,7 +57,7 @@ async def run_once(engine: Engine, name: str) -> str:
 async def test_everything_can_be_asked_over_the_socket(tmp_path) -> None:
     async with daemon(tmp_path) as engine, Client(tmp_path) as client:
         assert (await client.health()).pid == os.getpid()
-        assert [one.pipeline for one in await client.pipelines()] == ["hello"]
+        assert [one.pipeline for one in await client.pipelines()] == ["hello", "letter"]
         assert [node.name for node in (await client.pipeline("hello")).graph.nodes] == ["greet"]
         run = (await client.submit("hello", {"name": "ada"}, key="k", priority=3)).run
         assert (await client.submit("hello", {"name": "bob"}, key="k")).run == run
@@ -59,6 +72,43 @@ async def test_everything_can_be_asked_over_the_socket(tmp_path) -> None:
         assert (await client.why(f"{run}/greet")).about == "node"
         page = await client.facts(after=1, run=run)
         assert isinstance(page.records[0].fact, RunSubmitted)
+
+
+async def asked(client: Client) -> str:
+    """Submit a run that asks something, and return once it does."""
+    run = await client.submit("letter", {"name": "ada"})
+    async for record in client.follow(run=run.run):
+        if isinstance(record.fact, RunSuspended):
+            break
+    return run.run
+
+
+async def test_everything_can_be_done_over_the_socket(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        run = await asked(client)
+        assert [(one.run, one.question) for one in await client.waiting()] == [(run, "Sign it?")]
+        assert [(await client.pause(run)).paused, (await client.unpause(run)).paused] == [True, False]
+        with pytest.raises(InvalidRequest, match="hasn't ended"):
+            await client.plan_rerun(run)
+        with pytest.raises(InvalidRequest, match="held"):
+            await client.resolve(run, "fail")
+        with pytest.raises(InvalidRequest, match="doesn't fit its form"):
+            await client.answer(run, "approval", 3)
+        await client.answer(run, "approval", answer=True, by="bob")
+        assert (await engine.wait(run)).state == "succeeded"
+        planned = await client.plan_rerun(run, "sign")
+        assert (planned.run, [(one.node, one.what) for one in planned.plan]) == (None, [("approval", "reuse"), ("sign", "rerun")])
+        made = (await client.rerun(run, "sign", {"name": "eve"}, key="again")).run
+        assert made is not None
+        await engine.wait(made.run)
+        assert (await client.run(made.run)).result.json == "eve: True"
+        assert (await client.rerun(run, "sign", texts={"name": "eve"}, key="again")).run.run == made.run
+        assert (await client.pause_pipeline("letter", "enough")).paused.reason == "enough"
+        assert (await client.unpause_pipeline("letter")).paused is None
+        waits = await asked(client)
+        await client.answer(waits, "approval", text="no")
+        await engine.wait(waits)
+        assert (await client.run(waits, state="failed", within="x", after="x[1]", limit=1)).result.json == "ada: False"
 
 
 async def test_typed_texts_are_read_by_the_daemon(tmp_path) -> None:

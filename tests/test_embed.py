@@ -75,6 +75,24 @@ def test_a_pipeline_runs_here_and_now_and_gives_its_result() -> None:
     assert run(six_times.bind(number=1)) == 6
 
 
+@task(uses={"gpu": 1})
+def lift(number: int) -> int:
+    return number
+
+
+@pipeline
+def lifted(number: int) -> int:
+    return lift(number)
+
+
+def test_a_run_here_and_now_has_the_resources_that_it_is_given() -> None:
+    assert run(lifted.bind(3), resources={"gpu": 1}) == 3
+    with pytest.raises(DefinitionError, match="there is no such resource"):
+        run(lifted.bind(3))
+    with pytest.raises(DefinitionError, match=r"test_embed\.py:\d+: resource 'gpu' is a number above 0"):
+        run(lifted.bind(3), resources={"gpu": 0})
+
+
 def test_a_failed_run_raises_what_its_node_raised() -> None:
     with pytest.raises(RunFailed, match="node 'fail' failed: ValueError: 3 is no good"):
         failing.run(3)

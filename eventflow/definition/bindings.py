@@ -47,8 +47,15 @@ def bind(place: Place, value: object, annotation: object, what: str) -> Binding:
         raise place.mistake(f"{what} wants {annotations.text(annotation)}, but is a {type(value).__name__}")
     if isinstance(value, dict):
         return DictOf(dict(_items(place, cast("dict[object, object]", value), annotation, what)))
-    items = enumerate(cast("list[object] | tuple[object, ...]", value))
-    return ListOf(tuple(bind(place, item, annotations.part(annotation, Item(index)), f"{what} at [{index}]") for index, item in items))
+    items = cast("list[object] | tuple[object, ...]", value)
+    # Worked out once where all are wanted alike: there may be a million.
+    alike = annotations.part(annotation, Item(0)) if annotations.fixed_parts(annotation) is None else None
+    return ListOf(
+        tuple(
+            bind(place, item, alike or annotations.part(annotation, Item(index)), f"{what} at [{index}]")
+            for index, item in enumerate(items)
+        )
+    )
 
 
 def unsure(binding: Binding) -> Iterator[Binding]:

@@ -182,7 +182,7 @@ class Dependency(NamedTuple):
 def dependencies(node: Node) -> tuple[Dependency, ...]:
     """Give what a node's gate listens to, each once, data edges first, without the branch around it."""
     found = dict.fromkeys(one for binding in node.inputs.values() for one in needed(binding))
-    strict = {one.nodes[0] for one in found if len(one.nodes) == 1}
+    strict = {one.nodes[0] for one in found if len(one.nodes) == 1 and not one.optional}
     waits = [Dependency((name,), counts=node.role == TASK) for name in node.after if name not in strict]
     if isinstance(node.does, Branch):
         waits += [Dependency((name,), counts=False) for name in node.does.otherwise]

@@ -50,7 +50,7 @@ def of_task(use: Use, args: tuple[object, ...], kwargs: Mapping[str, object]) ->
     what, function = f"map() of task {use.name!r}", use.function
     trace = tracing.expected(what)
     given = tuple(calls.arguments(trace, function.signature, args, kwargs, what))
-    item = Node("", function.path, {name: Parameter(name) for name in given}, fingerprint=use.fingerprint, passes=use.passes)
+    item = Node("", function.path, {name: Parameter(name) for name in given}, fingerprint=use.item_fingerprint, passes=use.passes)
     use.check_passing(trace, item.inputs)
     mapped = Mapped(what, function.signature, function.inputs, function.result, (item,), Output(""), {"": use.body}, use.items)
     after = trace.waited(use.after, f"after() of task {use.name!r}", rule=use.rule)

@@ -109,7 +109,8 @@ class Trace:
     def check(self, reference: Reference, what: str) -> None:
         """Raise `DefinitionError` for a reference that was made elsewhere, or in a branch that this isn't in."""
         source = reference.__source__
-        self._check_home(source.trace, shown(source.binding), what)
+        if source.trace is not self:
+            self._check_home(source.trace, shown(source.binding), what)
         branch = self.scope.outside(self.nodes, source.binding)
         if branch is not None:
             name = shown(source.binding)

@@ -45,6 +45,11 @@ class Use:
         """What changes when its code or its options change."""
         return fingerprints.with_options(self.function.fingerprint, self.options, self.items)
 
+    @cached_property
+    def item_fingerprint(self) -> str:
+        """What changes for one item of a map: how the map as a whole is run is nothing to it."""
+        return fingerprints.with_options(self.function.fingerprint, self.options)
+
     @property
     def rule(self) -> str:
         """The trigger rule, as a graph writes it."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from types import NoneType
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, get_origin, overload
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack, cast, get_args, get_origin, overload
 
 from eventflow import codec, durations, ids
-from eventflow.definition import checks, places, tracing
+from eventflow.definition import annotations, checks, places, tracing
 from eventflow.definition.annotations import text
 from eventflow.definition.bodies import WaitBody
 from eventflow.definition.graph import Binding, Node, Wait
@@ -82,7 +82,8 @@ def wait_for(
     trace = tracing.expected("wait_for(...)")
     said = {"source": _source_name(trace, source), "type": type, "subject": subject, "match": _checked_match(trace, match)}
     inputs = {one: trace.bind(value, _FILTERS[one], f"{one} of wait_for(...)") for one, value in said.items() if value is not None}
-    result: Any = Event[Any] | None if default is None else Event[Any]
+    event: Any = Event[data_of(source)]
+    result: Any = event | None if default is None else event
     seconds = _seconds("timeout", timeout)
     raw = _default(trace, "wait_for(...)", default, result, "timeout" if seconds is None else None)
     body = WaitBody(result, {one: _FILTERS[one] for one in inputs}, seconds, raw)
@@ -145,6 +146,15 @@ def approval(
     )
     inputs = {} if show is None else {"show": trace.bind(show, Any, "show of approval(...)")}
     return _put(trace, "answer", inputs, body, after=after, name=name)
+
+
+def data_of(sensor: object) -> Any:
+    """Give the annotation of what a sensor's events carry as data, Any where the sensor doesn't tell."""
+    observes = getattr(type(sensor), "observe", None)
+    yields = annotations.of_function(observes).get("return") if callable(observes) else None
+    observation = next(iter(get_args(yields)), None)
+    data = next(iter(get_args(observation)), Any) if get_origin(observation) is Observation else Any
+    return Any if isinstance(data, TypeVar) else data
 
 
 def _put(trace: Trace, kind: str, inputs: dict[str, Binding], body: WaitBody, *, after: After, name: str | None) -> Reference:

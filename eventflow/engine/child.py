@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio
 import msgspec
 
-from eventflow import codec, facts, states
+from eventflow import codec, facts, ids, states
 from eventflow.definition.bodies import ChildBody
 from eventflow.definition.graph import Child
 from eventflow.definition.pipelines import Call
 from eventflow.engine import wanted as wants
+from eventflow.engine.frame import Wish
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import Placed
 from eventflow.engine.wait import SuspendedExecution
 from eventflow.engine.wanted import ChildWanted
-from eventflow.errors import Refused
+from eventflow.errors import InvalidRequest, Refused
 from eventflow.facts import Fact, Inline
 
 
@@ -37,11 +39,19 @@ class ChildExecution(SuspendedExecution):
         except Exception as error:  # noqa: BLE001 - arguments and key are the user's: what they raise, or don't fit, is this node's failure
             await self.fail(states.INPUT, error)
             return
+        if self.wish is not None:
+            return
         frame.ports.instrument.reached("engine.child.before")
-        run = await self._begin(submission)
+        with anyio.CancelScope(shield=True):
+            await self._begin(submission)
+            if self.is_cancelled or frame.ending is Wish.CANCEL:
+                # It was asked for while the child came to be, which nobody can have known of.
+                await self.abandon()
         frame.ports.instrument.reached("engine.child.after")
-        if self._child.wait:
-            self.suspend(ChildWanted(run), frame.ports.clock.now(), None)
+
+    async def abandon(self) -> None:
+        await super().abandon()
+        await self.frame.outside.cancel_children(self.frame.run, self.name)
 
     async def value(self) -> object:
         result = self.outcome.result().result
@@ -54,7 +64,7 @@ class ChildExecution(SuspendedExecution):
         key = self._body.key
         return Call(self._body.pipeline, parameters.encode(values)), str(key(values)) if callable(key) else key
 
-    async def _begin(self, submission: facts.RunSubmitted) -> str:
+    async def _begin(self, submission: facts.RunSubmitted) -> None:
         """Commit the child with the node's wait for it, or, where its key is taken, the wait for the run that has it."""
         outside = self.frame.outside
         try:
@@ -62,11 +72,23 @@ class ChildExecution(SuspendedExecution):
         except Refused as refused:
             if refused.table != "keys" or submission.key is None:
                 raise
-            run = await outside.keyed(submission.pipeline, submission.key)
-            await self._commit(run)
-            return run
+            await self._join(await outside.keyed(submission.pipeline, submission.key))
+            return
         outside.submitted(submission, seq)
-        return submission.run
+        self._wait_for(submission.run)
+
+    async def _join(self, run: str) -> None:
+        frame = self.frame
+        if self._child.wait and (run == frame.run or frame.outside.waits_for(run, frame.run)):
+            named = "it is this run itself" if run == frame.run else "it waits for this run"
+            await self.fail(states.INPUT, InvalidRequest(f"the run that has the key, {ids.short(run)}, would never end: {named}"))
+            return
+        await self._commit(run)
+        self._wait_for(run)
+
+    def _wait_for(self, run: str) -> None:
+        if self._child.wait:
+            self.suspend(ChildWanted(run), self.frame.ports.clock.now(), None)
 
     async def _commit(self, run: str, *submitted: Fact) -> int:
         frame = self.frame

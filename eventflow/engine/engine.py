@@ -15,6 +15,7 @@ from anyio.abc import TaskGroup
 
 from eventflow import facts, ids, states
 from eventflow.definition.pipelines import Call, Pipeline, checked_call
+from eventflow.engine.cancels import Cancels, orphans
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
@@ -22,6 +23,7 @@ from eventflow.engine.intake import Intake
 from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened, OpenRuns
 from eventflow.engine.planning import planned
+from eventflow.engine.recorded import RecordedRun
 from eventflow.engine.recovery import Plan
 from eventflow.engine.repeats import Repeats
 from eventflow.engine.reruns import RerunPlan
@@ -57,15 +59,16 @@ class Engine:
         limits = Limits(ports.clock, resources or {}, fresh=ports.journal.seq == 0)
         self._catalogue = Catalogue(limits)
         self._runs = OpenRuns(ports, values, self._catalogue, limits)
-        self._runs.on_overlap = self._overlap
+        self._runs.on_overlap = self._cancel_for
         self._intake = Intake(ports, self._catalogue, self._runs)
         self._waits = Waits(ports, values, self._catalogue, self._runs)
+        self._cancels = Cancels(ports, self._catalogue, self._runs, self._waits)
         self._repeats = Repeats(ports, values, self._catalogue, self._intake)
         self._resolutions = Resolutions(
-            ports, self._catalogue, self._runs, self._intake, descendants=self._descendants, carry_out=self._carry_out
+            ports, self._catalogue, self._runs, self._intake, descendants=self._cancels.descendants, carry_out=self._cancels.carry_out
         )
         self._intake.on_events = self._waits.happened
-        self._runs.outside = Surroundings(ports.journal, self._waits, self._intake)
+        self._runs.outside = Surroundings(ports.journal, self._waits, self._intake, self._cancel_for)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
         for pipeline in pipelines:
@@ -107,12 +110,13 @@ class Engine:
     async def cancel(self, run: str, node: str | None = None) -> None:
         """Have a run, or one node of it, cancelled: durably, once this returns. Nothing happens where it has ended already.
 
-        A run's open children are cancelled with it. Raises `NotFound`, and `InvalidRequest` for a node of a run that isn't under way.
+        A run's open children are cancelled with it, and those that a node began with that. Raises `NotFound`, and `InvalidRequest` for a
+        node of a run that is neither running nor suspended.
         """
         if node is None:
-            await self._whole(self._cancel, run)
+            await self._whole(self._cancels.cancel, run)
         else:
-            await self._whole(self._cancel_node, run, node)
+            await self._whole(self._cancels.cancel_node, run, node)
 
     async def plan_rerun(self, run: str, since: str = "failed", arguments: Mapping[str, object] | None = None) -> RerunPlan:
         """Give what `rerun` would do, node by node, and why. Nothing is run. Raises as `rerun`, but not where nothing would be done."""
@@ -246,53 +250,8 @@ class Engine:
         self._intake.submitted(submitted, seq)
         return submitted.run
 
-    async def _cancel(self, run: str, reason: str | None = None) -> None:
-        row = await self.state(run)
-        if row.state in states.ENDED_RUN:
-            return
-        family = [row, *await self._descendants(run)]
-        self._ports.instrument.reached("engine.cancel.before")
-        # One by one: a child may end meanwhile, which is no reason to refuse the others.
-        asked = [one for one in family if one.cancel_requested or await self._accepted(facts.CancelRequested(one.run, reason))]
-        self._ports.instrument.reached("engine.cancel.after")
-        for one in asked:
-            await self._carry_out(one.run)
-
-    async def _descendants(self, run: str) -> list[RunRow]:
-        children = await self._ports.journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN))
-        return [one for child in children for one in (child, *await self._descendants(child.run))]
-
-    async def _carry_out(self, run: str) -> None:
-        """Cancel a run whose end is durably asked for: by its execution, where it is to be closed, at once otherwise."""
-        if self._runs.cancel(run):
-            return
-        self._runs.withdraw(run)
-        row = await self.state(run)
-        if row.state in states.ENDED_RUN:
-            return
-        plan, _ = await self._plan(row)
-        await self._accepted(*plan.facts)
-        opened = self._runs.find(run)
-        if plan.resumes and opened is not None:
-            opened.cancelled = opened.has_past = True
-            self._runs.queue(opened)
-            self._runs.admit(row.pipeline)
-        else:
-            self._runs.forget(run)
-
-    async def _overlap(self, run: str, reason: str) -> None:
-        await self._whole(self._cancel, run, reason)
-
-    async def _cancel_node(self, run: str, node: str) -> None:
-        row = await self.state(run)
-        opened = self._runs.find(run)
-        if opened is None or opened.execution is None:
-            raise InvalidRequest(f"run {ids.short(run)} is {row.state}: a node can be cancelled in a run that is running")
-        execution = opened.execution
-        await self._accepted(facts.NodeCancelRequested(run, node))
-        self._ports.instrument.reached("engine.cancel_node.after")
-        if not await execution.cancel_node(node):
-            raise NotFound(f"run {ids.short(run)} has no node {node!r} that hasn't ended")
+    async def _cancel_for(self, run: str, reason: str) -> None:
+        await self._whole(self._cancels.cancel, run, reason)
 
     async def _pause(self, run: str, *, paused: bool) -> None:
         row = await self.state(run)
@@ -329,15 +288,18 @@ class Engine:
         instrument.reached("engine.recovery.before")
         self._catalogue.note_recorded(*(row.digest for row in await journal.select(GraphRow)))
         rows = await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
+        if left := await orphans(journal, rows):
+            await journal.commit(self._unit(*(facts.CancelRequested(run, "its parent was cancelled") for run in left)))
+            rows = await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
         plans = [(row, *await self._plan(row)) for row in rows]
         if happened := [fact for _, plan, _ in plans for fact in plan.facts]:
             await journal.commit(self._unit(*happened))
         instrument.reached("engine.recovery.after")
         for row in await journal.select(PipelineRow, paused=True):
             self._runs.pause_pipeline(row.pipeline)
-        for row, plan, given in plans:
+        for row, plan, recorded in plans:
             if plan.resumes or not plan.cancelled:
-                await self._take_up(row, plan, given)
+                self._take_up(row, plan, recorded)
         await self._waits.recover()
         for row in rows:
             if row.state == states.SUSPENDED and self._waits.count(row.run) < row.waiting:
@@ -346,23 +308,22 @@ class Engine:
             self._runs.admit(pipeline.name)
         self._recovered.set()
 
-    async def _plan(self, row: RunRow) -> tuple[Plan, bytes]:
+    async def _plan(self, row: RunRow) -> tuple[Plan, RecordedRun]:
         is_known = self._catalogue.definition(row.pipeline) is not None
-        plan, recorded = await planned(self._ports.journal, row, self._catalogue[row.pipeline] if is_known else None)
-        return plan, recorded.given
+        return await planned(self._ports.journal, row, self._catalogue[row.pipeline] if is_known else None)
 
-    async def _take_up(self, row: RunRow, plan: Plan, given: bytes) -> None:
+    def _take_up(self, row: RunRow, plan: Plan, recorded: RecordedRun) -> None:
         opened = Opened(
             row.run,
             row.pipeline,
             plan.graph,
-            given,
+            recorded.given,
             priority=row.priority,
             created_at=row.created_at,
             seq=row.seq,
             key=row.concurrency_key,
-            began=row.started_at or 0,
-            ran=row.ran,
+            began=self._ports.clock.now() if row.state == states.RUNNING else row.started_at or 0,
+            ran=row.ran + (recorded.ran_since(row.started_at) if row.state == states.RUNNING else 0),
             recovered=True,
             has_past=row.started_at is not None or row.rerun_of is not None,
             paused=row.paused,

@@ -68,5 +68,6 @@ def _clip(text: str) -> str:
 
 _LOST = {
     states.POISONED: "the process died under this node as often as its max_crashes allows",
+    states.ITEMS: "too few of its items succeeded",
     states.UNKNOWN: "the process ended under this at-most-once node: nobody knows whether it did its work",
 }

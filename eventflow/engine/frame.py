@@ -35,7 +35,7 @@ class Past:
     """What was recorded of a node before: how it ended (`outcome`), or in which state it was and how far it had got.
 
     `due` is when it is tried again, `queued_until` how long it waits for its limits (microseconds UTC). `failures` are those since its
-    fallback took over, if that has (`fallback`). `items` are a map's, as they were recorded.
+    fallback took over, if that has (`fallback`). `items` are a map's, as they were recorded; it `is_unwanted` where it was to be cancelled.
     """
 
     state: str = ""
@@ -47,6 +47,7 @@ class Past:
     queued_until: int | None = None
     fallback: bool = False
     items: Value | None = None
+    is_unwanted: bool = False
     saved: Saved = field(default_factory=Saved)
 
 
@@ -99,6 +100,14 @@ class Outside(Protocol):
 
     async def keyed(self, pipeline: str, key: str) -> str:
         """Give the run that has a key, which is taken."""
+        ...
+
+    def waits_for(self, run: str, other: str) -> bool:
+        """Tell whether a run waits for another one's end, or for one that does."""
+        ...
+
+    async def cancel_children(self, run: str, node: str) -> None:
+        """Have the open runs cancelled that a node has begun."""
         ...
 
 

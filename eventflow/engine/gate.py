@@ -66,6 +66,9 @@ class Gate:
             self._look()
 
     def _listen_to(self, dependency: Dependency, outcomes: Sequence[Future[Outcome]]) -> None:
+        if dependency.counts and not dependency.optional and len(outcomes) == 1:
+            outcomes[0].add_done_callback(self._hear_plain)
+            return
         # A rule may say yes while a value that the node takes, if there is one, is still to come: what it gets must not be left to chance.
         is_awaited = dependency.optional and self._node.rule != "all_success"
         self._values += is_awaited
@@ -93,6 +96,15 @@ class Gate:
         elif outcome.state != states.SUCCEEDED:
             self._decide(Verdict.FAIL, outcome)
             return
+        self._look()
+
+    def _hear_plain(self, future: Future[Outcome]) -> None:
+        """Hear what most nodes depend on, and there may be a million of: an outcome that is needed."""
+        outcome = future.result()
+        if outcome.state == states.SUCCEEDED and self._tally.left > 1 and self._node.rule == "all_success":
+            self._tally.count(outcome.state)  # one that changes nothing yet
+            return
+        self._count(_PLAIN, outcome)
         self._look()
 
     def _hear(self, dependency: Dependency, outcome: Outcome | None, *, is_chosen: bool) -> None:
@@ -158,3 +170,6 @@ def _is_chosen(alternatives: Sequence[Future[Outcome]]) -> bool:
         if future.result().has_value:
             return True
     return True
+
+
+_PLAIN = Dependency(())

@@ -45,9 +45,11 @@ class Intake:
         """Give the fact that asks for a run, with a new id; whoever commits it hands it to `submitted` afterwards.
 
         Raises `EngineClosed` where the engine isn't at work, `JournalFull` where the disk is full, `InvalidRequest` for a key or a
-        priority that can't be meant, and for arguments of which the pipeline makes no concurrency key.
+        priority that can't be meant, and for arguments of which the pipeline makes no concurrency key. A child is a part of what is under
+        way, which waits for space.
         """
-        self.check_open()
+        if parent is None:
+            self.check_open()
         check_wishes(key, priority)
         return facts.RunSubmitted(
             run=self.new_id(),

@@ -14,8 +14,9 @@ from typing import Any, cast
 import msgspec
 
 from eventflow import facts, states
-from eventflow.definition.bodies import MapBody
+from eventflow.definition.bodies import Body, MapBody
 from eventflow.definition.graph import TASK, Map
+from eventflow.definition.options import Predicate
 from eventflow.engine.axes import Axes
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
@@ -50,6 +51,11 @@ class MapExecution(NodeExecution):
     def has_row(self) -> bool:
         return super().has_row or bool(self._items.values)
 
+    @property
+    def predicate(self) -> str | Predicate:
+        body = self.frame.bodies.get(self._path)
+        return body.options.rule if isinstance(body, Body) else self.node.rule
+
     async def work(self) -> None:
         """Read the lists, unless that was done before, and open the first items."""
         if self.past.items is None:
@@ -78,10 +84,20 @@ class MapExecution(NodeExecution):
                 self._open_next()
         return [await self._result(scope) for scope in self._scopes if scope.ending(self._map.result).state == states.SUCCEEDED]
 
+    async def reopen(self) -> None:
+        """Open the items that had begun before this process, so that what closes them can run, though the map itself goes no further."""
+        if self._scopes or self.past.items is None or all(node.role == TASK for node in self._map.nodes):
+            return
+        await self._remember(self.past.items)
+        begun = {name.removeprefix(self.name).partition("]")[0] for name in self.frame.past if name.startswith(f"{self.name}[")}
+        for index in range(self._axes.count):
+            if f"[{self._key(index)}" in begun:
+                self._open(index)
+
     # Its lists
 
     async def _read_lists(self) -> tuple[dict[str, list[Value]], list[str] | None]:
-        lists = {name: _listed(name, await resolve(self.node.inputs[name], Any, self.reader)) for name in self._map.axes}
+        lists = {name: await self._read_list(name) for name in self._map.axes}
         axes = Axes(self._map.axes, {name: len(items) for name, items in lists.items()})
         keys = self._keys(axes, lists)
         values: dict[str, list[Value]] = {}
@@ -89,6 +105,10 @@ class MapExecution(NodeExecution):
             wanted = self._body.inputs.get(name, Any)
             values[name] = [await self.frame.values.keep(self.frame.values.snapshot(item, wanted)) for item in items]
         return values, keys
+
+    async def _read_list(self, name: str) -> list[object]:
+        wanted: Any = self._body.inputs.get(name, Any)
+        return _listed(name, await resolve(self.node.inputs[name], list[wanted], self.reader))
 
     def _keys(self, axes: Axes, lists: Mapping[str, Sequence[object]]) -> list[str] | None:
         key, named = self._body.key, self._body.keyed
@@ -101,7 +121,7 @@ class MapExecution(NodeExecution):
         kept = await frame.values.keep(frame.values.data(items))
         # From here on the map has a row: nothing may come between.
         self._take(items)
-        await frame.commit(facts.MapExpanded(frame.run, self.name, self._axes.count, kept))
+        await frame.commit(facts.MapExpanded(frame.run, self.name, self._axes.count, kept, queued=self.queued))
         frame.ports.instrument.reached("engine.map.expanded")
 
     async def _remember(self, kept: Value) -> None:
@@ -115,14 +135,18 @@ class MapExecution(NodeExecution):
     # Its items
 
     def _open_next(self) -> None:
-        index = len(self._scopes)
-        key = str(index) if self._items.keys is None else self._items.keys[index]
+        self._open(len(self._scopes))
+
+    def _key(self, index: int) -> str:
+        return str(index) if self._items.keys is None else self._items.keys[index]
+
+    def _open(self, index: int) -> None:
         scope = Scope(
             self._map.nodes,
             partial(self._parameter, index),
             self._heard(),
             self.frame.owner.ended,
-            name=f"{self.name}[{key}]",
+            name=f"{self.name}[{self._key(index)}]",
             path=self._path,
         )
         self._scopes.append(scope)

@@ -9,7 +9,8 @@ import anyio
 from anyio import TaskHandle
 
 from eventflow import facts, states
-from eventflow.definition.graph import TASK, Node
+from eventflow.definition.graph import TASK, Node, dependencies
+from eventflow.definition.options import Predicate
 from eventflow.engine import failures
 from eventflow.engine.frame import NEW, Frame, Past, Wish
 from eventflow.engine.gate import Outcome
@@ -32,11 +33,24 @@ class Placed:
 class NodeExecution:
     """A node, named as it is in its run. `outcome` is set once, when it has ended, and what it says is durable by then.
 
-    `due` tells when it wants to begin again (microseconds UTC), where it has begun, hasn't ended and doesn't wait for the world;
-    `under_way` is the coroutine in which it is at work.
+    `queued` says that its gate has opened and it waits for a limit. `due` tells when it wants to begin again (microseconds UTC), where it
+    has begun, hasn't ended and doesn't wait for the world; `under_way` is the coroutine in which it is at work.
     """
 
-    __slots__ = ("due", "frame", "is_cancelled", "name", "node", "outcome", "past", "reader", "settling", "suspended", "under_way")
+    __slots__ = (
+        "due",
+        "frame",
+        "is_cancelled",
+        "name",
+        "node",
+        "outcome",
+        "past",
+        "queued",
+        "reader",
+        "settling",
+        "suspended",
+        "under_way",
+    )
 
     def __init__(self, placed: Placed) -> None:
         self.frame = placed.frame
@@ -45,6 +59,7 @@ class NodeExecution:
         self.name = placed.name
         self.past = past = placed.past
         self.due = past.due
+        self.queued = past.state == states.QUEUED
         self.suspended = past.state == states.SUSPENDED
         self.is_cancelled = self.settling = False
         self.outcome: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -60,7 +75,7 @@ class NodeExecution:
     @property
     def has_row(self) -> bool:
         """Whether the journal has a row of it."""
-        return bool(self.past.state) or self.suspended
+        return bool(self.past.state) or self.queued or self.suspended
 
     @property
     def is_closing(self) -> bool:
@@ -111,10 +126,14 @@ class NodeExecution:
     async def cancel(self) -> None:
         """End the node, whatever it does. What is running is told to stop, and records its ending by itself."""
         self.is_cancelled = True
+        await self.abandon()
         if self.under_way is not None:
             self.under_way.cancel()
         elif not self.outcome.done():
             await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
+
+    async def abandon(self) -> None:
+        """Give up what the node has elsewhere, because it is about to be cancelled."""
 
     def cancelled(self) -> tuple[Fact, ...]:
         """Give the facts by which the node is cancelled, with no attempt of it running."""
@@ -145,7 +164,31 @@ class NodeExecution:
 
     async def asked(self) -> bool:
         """Ask the node's predicate, record what it said, and tell whether the node is to begin."""
-        raise NotImplementedError
+        frame, rule = self.frame, self.predicate
+        if self.wish is not None:
+            return False
+        try:
+            runs = callable(rule) and bool(rule(self._upstream()))
+        except Exception as error:  # noqa: BLE001 - the predicate is the user's: what it raises is this node's failure
+            await self.fail(states.RULE, error)
+            return False
+        if not runs:
+            await self.skip(None)
+            return False
+        with anyio.CancelScope(shield=True):
+            self.queued = True
+            await frame.commit(facts.NodeQueued(frame.run, self.name))
+        frame.ports.instrument.reached("engine.rule.asked")
+        return True
+
+    @property
+    def predicate(self) -> str | Predicate:
+        """The node's rule as its task has it today."""
+        return self.node.rule
+
+    def _upstream(self) -> dict[str, str]:
+        names = (name for one in dependencies(self.node) for name in one.nodes)
+        return {name: self.reader.outcome(name).state for name in names}
 
     # What others take of it
 

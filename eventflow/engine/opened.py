@@ -24,7 +24,7 @@ from eventflow.engine.limits import Limits
 from eventflow.engine.recorded import past
 from eventflow.engine.run import Progress, RunExecution
 from eventflow.engine.values import Values
-from eventflow.errors import Refused
+from eventflow.errors import EngineClosed, Refused
 from eventflow.facts import Fact, Failure, Unit
 from eventflow.ports import Ports, Timer
 
@@ -34,7 +34,9 @@ class Opened:
     """An open run: how to begin it, whether it has been, its execution once it is under way, and what tells its end.
 
     `seq` is the place of the fact that submitted it, `began` when it was last admitted, `ran` how long it had run before (microseconds). A
-    `recovered` run was left by an earlier process: it may have killed that process. One that `has_past` has recorded nodes.
+    `recovered` run was left by an earlier process: it may have killed that process. One that `has_past` has recorded nodes. One that is
+    `withdrawn` is neither admitted nor woken; whoever changes one that nothing executes holds `changing`. `turn` comes when it begins or
+    ceases to be executed.
     """
 
     run: str
@@ -52,11 +54,24 @@ class Opened:
     admitted: bool = False
     suspended: bool = False
     woken: bool = False
+    withdrawn: bool = False
     paused: bool = False
     cancelled: bool = False
     execution: RunExecution | None = None
     patience: Timer | None = None
+    turn: asyncio.Event = field(default_factory=asyncio.Event)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_turning(self) -> bool:
+        """Whether its execution is being made, or is about to leave it suspended."""
+        return self.admitted and (self.execution is None or self.execution.is_suspended)
+
+    def note_turn(self) -> None:
+        """Tell those who wait for `turn`."""
+        self.turn.set()
+        self.turn = asyncio.Event()
 
 
 class OpenRuns:
@@ -113,6 +128,7 @@ class OpenRuns:
     def queue(self, opened: Opened) -> None:
         """Put a run into the queue of its pipeline. `admit` lets it out."""
         self._opened[opened.run] = opened
+        opened.suspended = opened.withdrawn = False
         self._admission.queue(
             opened.pipeline,
             opened.run,
@@ -174,8 +190,34 @@ class OpenRuns:
         return True
 
     def withdraw(self, run: str) -> None:
-        """Take a run out of its queue, so that it won't be admitted."""
+        """Take a run out of its queue, so that it is neither admitted nor woken before it is put back or queued again."""
         self._admission.withdraw(run)
+        opened = self._opened.get(run)
+        if opened is not None:
+            opened.withdrawn = True
+
+    def put_back(self, run: str) -> None:
+        """Put a withdrawn run back to where it was."""
+        opened = self._opened.get(run)
+        if opened is None:
+            return
+        opened.withdrawn = False
+        if not opened.suspended:
+            self.queue(opened)
+            self.admit(opened.pipeline)
+        elif opened.woken:
+            self._wake(opened)
+
+    async def steady(self, run: str) -> Opened | None:
+        """Give an open run, None where it isn't, once it either is executed or isn't, and is in between no longer.
+
+        Raises `EngineClosed` where the engine is stopping.
+        """
+        while (opened := self._opened.get(run)) is not None and opened.is_turning:
+            if self.stopping:
+                raise EngineClosed("the engine is stopping or has stopped: it cancels nothing any more")
+            await opened.turn.wait()
+        return opened
 
     def forget(self, run: str) -> None:
         """Note that a run has ended."""
@@ -258,7 +300,7 @@ class OpenRuns:
 
     def _lose_patience(self, opened: Opened) -> None:
         if not opened.admitted and self._tasks is not None and not self.stopping:
-            self._admission.withdraw(opened.run)
+            self.withdraw(opened.run)
             self._tasks.start_soon(self._fail_queued, opened)
 
     async def _fail_queued(self, opened: Opened) -> None:
@@ -266,7 +308,7 @@ class OpenRuns:
         failure = Failure("QueueTimeout", f"the run waited in the queue for longer than {limit}")
         if await self._accepted(facts.RunFailed(opened.run, failure)):
             await self._judge(opened)
-        self.forget(opened.run)
+            self.forget(opened.run)
 
     # Under way
 
@@ -278,7 +320,9 @@ class OpenRuns:
             self._tasks.start_soon(self._execute, opened)
 
     async def _execute(self, opened: Opened) -> None:
+        opened.woken = False
         opened.execution = execution = await self._execution(opened)
+        opened.note_turn()
         if opened.paused:
             execution.pause()
         if opened.cancelled:
@@ -291,14 +335,16 @@ class OpenRuns:
             opened.execution = None
             if self.stopping:
                 opened.ended.set()
+                opened.note_turn()
         if not self.stopping:
             await self._after(opened, execution)
 
     async def _after(self, opened: Opened, execution: RunExecution) -> None:
         self._admission.leave(opened.run)
         opened.admitted = False
+        opened.note_turn()
         if execution.is_suspended:
-            opened.ran = execution.own_time
+            opened.ran = execution.ran
             self.suspend(opened)
             if opened.woken or opened.cancelled:
                 self._wake(opened)
@@ -309,9 +355,8 @@ class OpenRuns:
 
     def _wake(self, opened: Opened) -> None:
         """Have a suspended run go on, through its queue; one that is about to be suspended, once it is."""
-        opened.woken = not opened.suspended
-        if opened.suspended and self.working:
-            opened.suspended = False
+        opened.woken = not opened.suspended or opened.withdrawn
+        if opened.suspended and self.working and not opened.withdrawn:
             self._ports.journal.enqueue(Unit(self._ports.clock.now(), (facts.RunWoken(opened.run),)))
             self._ports.instrument.reached("engine.run.woken")
             self.queue(opened)

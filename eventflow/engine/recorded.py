@@ -27,6 +27,11 @@ class RecordedRun:
     given: bytes
     nodes: Sequence[NodeRow]
 
+    def ran_since(self, started_at: int | None) -> int:
+        """Give for how many microseconds the run is known to have run since an instant: to the last thing that happened in it."""
+        last = max((row.ended_at or row.started_at or 0 for row in self.nodes), default=0)
+        return 0 if started_at is None else max(0, last - started_at)
+
 
 async def recorded_run(journal: JournalView, run: RunRow) -> RecordedRun:
     """Read what is recorded of a run. Raises `JournalDamaged` where a part of it is missing."""
@@ -63,6 +68,7 @@ def _past(row: NodeRow, failures: int, found: dict[int, Fact], checkpoint: Check
         queued_until=row.due if row.state == states.QUEUED else None,
         fallback=row.fallback is not None,
         items=items,
+        is_unwanted=row.cancel_requested,
         saved=_saved(None if checkpoint is None else found.get(checkpoint.seq)),
     )
 

@@ -7,7 +7,6 @@ Planning twice, or after a crash during the recovery itself, gives the same end:
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +15,7 @@ import msgspec
 from eventflow import codec, facts, states
 from eventflow.definition import graph as graphs
 from eventflow.definition.bodies import AnyBody, Body
-from eventflow.definition.graph import TASK, Graph, Map, Node, joined, outputs, walk
+from eventflow.definition.graph import TASK, Graph, Map, Node, joined, outputs, path_of, walk
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.inputs import NAMED, POSITIONAL
 from eventflow.errors import ParameterError
@@ -73,23 +72,29 @@ def cancelled_nodes(run: str, rows: Sequence[NodeRow], nodes: Sequence[Node]) ->
     return [*begun, *(facts.NodeCancelled(run, node.name) for node in nodes if node.name not in known)]
 
 
-def path_of(node: str) -> str:
-    """Give the path of a node from its name in a run: `prepare[].load` for `prepare[3].load`."""
-    return re.sub(r"\[[^\]]*\]", "[]", node)
+def cancelled_node(run: str, rows: Sequence[NodeRow], graph: Graph, node: str) -> list[Fact] | None:
+    """Give the facts by which one node of a run that nothing executes is cancelled: of a map none, since that is cancelled where it goes
+    on, item by item. None where no such node is open.
+    """
+    row = next((row for row in rows if row.node == node), None)
+    if row is None:
+        return [facts.NodeCancelled(run, node)] if node in {one.name for one in graph.nodes} else None
+    if row.state in states.ENDED_NODE:
+        return None
+    return [] if _is_map(row) else [_cancelled_node(run, row)]
 
 
 def _closed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, *, fits: bool) -> Plan:
-    """Plan the end of a run that is to be cancelled: where it has begun, its closing nodes run first."""
-    ended = {row.node for row in nodes if row.state in states.ENDED_NODE}
-    closing = {node.name for node in graph.nodes if node.role != TASK} - ended
+    """Plan the end of a run that is to be cancelled: where it has begun, its closing nodes run first, those of its items too."""
+    closing = {path for path, node in walk(graph.nodes) if node.role != TASK}
     if not closing or not fits or run.started_at is None:
         return Plan(cancelled(run.run, nodes, graph), resumes=False, graph=graph, cancelled=True)
-    main = [node for node in graph.nodes if node.name not in closing]
-    rows = [row for row in nodes if row.node not in closing]
+    main = [node for node in graph.nodes if node.role == TASK]
+    rows = [row for row in nodes if path_of(row.node) not in closing]
+    lost = [_lost_attempt(run.run, row) for row in nodes if path_of(row.node) in closing and _was_running(row)]
     released = (facts.RunReleased(run.run),) if run.state == states.HELD else ()
     woken = (facts.RunWoken(run.run),) if run.state == states.SUSPENDED else ()
-    stopped = (*cancelled_nodes(run.run, rows, main), *_lost_closing(run.run, nodes, closing))
-    return Plan((*stopped, *released, *woken), resumes=True, graph=graph, cancelled=True)
+    return Plan((*cancelled_nodes(run.run, rows, main), *lost, *released, *woken), resumes=True, graph=graph, cancelled=True)
 
 
 # Attempts that died with the process
@@ -98,7 +103,7 @@ def _closed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, *, fits: bool) 
 def _lost(run: str, nodes: Sequence[NodeRow], definition: Definition | None) -> list[Fact]:
     found: list[Fact] = []
     for row in nodes:
-        if row.cancel_requested and row.state not in states.ENDED_NODE:
+        if row.cancel_requested and row.state not in states.ENDED_NODE and not _is_map(row):
             found.append(_cancelled_node(run, row))
             continue
         crashes = row.crashes
@@ -115,16 +120,16 @@ def _lost(run: str, nodes: Sequence[NodeRow], definition: Definition | None) -> 
 
 
 def _was_running(row: NodeRow) -> bool:
+    return row.state == states.RUNNING and not _is_map(row)
+
+
+def _is_map(row: NodeRow) -> bool:
     # A running map has no attempt: it goes on with its items.
-    return row.state == states.RUNNING and row.attempt > 0
+    return row.state == states.RUNNING and row.attempt == 0
 
 
 def _lost_attempt(run: str, row: NodeRow) -> facts.AttemptLost:
     return facts.AttemptLost(run, row.node, row.attempt, row.started_at or 0, states.CRASH, row.crashes + 1)
-
-
-def _lost_closing(run: str, nodes: Sequence[NodeRow], closing: set[str]) -> list[Fact]:
-    return [_lost_attempt(run, row) for row in nodes if row.node in closing and _was_running(row)]
 
 
 def _verdict(body: Body, crashes: int) -> str | None:

@@ -76,7 +76,6 @@ class Resolutions:
             raise InvalidRequest(f"run {ids.short(row.run)} is no longer held")
         self._ports.instrument.reached("engine.resolve.resumed")
         opened.graph = plan.graph
-        opened.has_past = row.started_at is not None or row.rerun_of is not None
         self._runs.queue(opened)
         self._runs.admit(row.pipeline)
         return row.run

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eventflow import facts, ids
 from eventflow.engine.values import Values
 from eventflow.errors import RunCancelled, RunFailed
-from eventflow.facts import Inline
+from eventflow.facts import Failure, Inline
 from eventflow.ports import Journal
 from eventflow.projections import RunRow
 
@@ -20,7 +20,12 @@ async def result_of(row: RunRow, journal: Journal, values: Values, annotation: o
         case facts.RunSucceeded(result=result):
             return await values.open(result, annotation)
         case facts.RunFailed(failure=failure, node=node):
-            where = f"node {node!r} failed: " if node else "its result couldn't be made: "
-            raise RunFailed(row.run, f"{named}: {where}{failure}")
+            raise RunFailed(row.run, f"{named}: {_where(failure, node)}{failure}")
         case _:
-            raise RunCancelled(row.run, f"{named} was cancelled")
+            raise RunCancelled(row.run, f"{named} was cancelled" + (f": {row.reason}" if row.reason else ""))
+
+
+def _where(failure: Failure, node: str | None) -> str:
+    if node is not None:
+        return f"node {node!r} failed: "
+    return "its result couldn't be made: " if failure.traceback else ""  # nobody raises that its time is over

@@ -26,6 +26,7 @@ from eventflow.engine.gate import Gate, Outcome
 from eventflow.engine.inputs import available, resolve
 from eventflow.engine.kinds import execution
 from eventflow.engine.limits import Limits
+from eventflow.engine.map import MapExecution
 from eventflow.engine.node import NodeExecution
 from eventflow.engine.rules import Verdict
 from eventflow.engine.scope import Scope
@@ -54,7 +55,7 @@ class RunExecution:
 
     `graph` is the run's own; `definition` is what the code says today, and lends the bodies and annotations. `timeout` (seconds) bounds the
     run's own time. `alone`, `limits` and `outside` are the engine's: the first keeps nodes on their last chance apart, `order` is the
-    run's place among those that wait for the second.
+    run's place among those that wait for the second. Once it `is_suspended`, `ran` is its own time so far, in microseconds.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class RunExecution:
     ) -> None:
         self.run = run
         self.is_suspended = False
+        self.ran = progress.ran
         self._graph = graph
         self._definition = definition
         self._given = given
@@ -116,6 +118,7 @@ class RunExecution:
                     await self._stopped.wait()
                 self._tasks = None
                 if self._frame.ending is not None:
+                    await self._reopen(self._nodes)
                     await self._cancel_rest()
                 if not self._frame.shutdown and not self.is_suspended:
                     await self._over.wait()
@@ -135,8 +138,11 @@ class RunExecution:
         node = self._nodes.get(name)
         if node is None or node.outcome.done():
             return False
-        await node.cancel()
-        self._keep_awake()
+        self._busy += 1
+        try:
+            await node.cancel()
+        finally:
+            asyncio.get_running_loop().call_soon(self._heard)
         return True
 
     def pause(self) -> None:
@@ -223,12 +229,20 @@ class RunExecution:
             self._stopped.set()
             return
         self._failed = self._first_failure()
+        self._limit_time()
         self.open(self._scope)
-        if self._timeout is not None:
-            left = self._timeout - (self.own_time / SECOND)
-            self._timers.add(self._frame.ports.clock.call_later(max(left, 0.0), partial(self._end_early, Wish.TIMEOUT)))
         if self._frame.ending is not None or not self._main:
             self._stopped.set()
+
+    def _limit_time(self) -> None:
+        frame = self._frame
+        if self._timeout is None or frame.ending is not None:
+            return
+        left = self._timeout - self._own_time / SECOND
+        if left > 0:
+            self._timers.add(frame.ports.clock.call_later(left, partial(self._end_early, Wish.TIMEOUT)))
+        else:
+            frame.ending = Wish.TIMEOUT
 
     def _listen(self, scope: Scope, node: NodeExecution) -> None:
         members = scope.members
@@ -277,8 +291,13 @@ class RunExecution:
             self._timers.discard(timer)
             self._start(node)
 
+        def over(_: asyncio.Future[Outcome]) -> None:
+            timer.cancel()
+            self._timers.discard(timer)
+
         timer = clock.call_later(wait, due)
         self._timers.add(timer)
+        node.outcome.add_done_callback(over)
 
     async def _run_node(self, node: NodeExecution) -> None:
         try:
@@ -288,7 +307,9 @@ class RunExecution:
             self._busy -= 1
             self._note_quiet()
             self._look_soon()
-        if node.suspended:
+        if node.past.is_unwanted:
+            await self.cancel_node(node.name)
+        elif node.suspended:
             self._note_suspended(node)
         elif node.due is not None and not node.outcome.done():
             self._start_in_time(node)
@@ -346,6 +367,9 @@ class RunExecution:
         return None if self._failed is None else self._failed.failure or Failure(self._failed.state, "")
 
     def _end_early(self, wish: Wish) -> None:
+        if self.is_suspended:
+            # It has come to its rest already: who cancels the run sees to that when it is woken, and a timeout begins to count again.
+            return
         if self._frame.ending is None or wish is Wish.CANCEL:
             self._frame.ending = wish
         self._ask_to_stop(closing=False)
@@ -388,36 +412,54 @@ class RunExecution:
         """Look whether everything waits for the world."""
         is_idle = not self._busy and not self._held_back and len(self._timers) == (self._timeout is not None)
         if is_idle and self._waiting and not self._stopped.is_set() and not self._frame.shutdown:
-            self.is_suspended = True
+            self.is_suspended, self.ran = True, self._own_time
             self._stopped.set()
+
+    async def _reopen(self, nodes: Mapping[str, NodeExecution]) -> None:
+        """Have the items of maps closed that an earlier process began."""
+        known = set(self._nodes)
+        for node in tuple(nodes.values()):
+            if isinstance(node, MapExecution):
+                await node.reopen()
+        if found := {name: node for name, node in self._nodes.items() if name not in known}:
+            await self._reopen(found)
+        if self._left:
+            self._over = asyncio.Event()
 
     async def _cancel_rest(self) -> None:
         rest = [node for node in self._nodes.values() if not node.outcome.done() and not node.is_closing]
         with anyio.CancelScope(shield=True):
-            if happened := [fact for node in rest for fact in node.cancelled()]:
-                await self._frame.commit(*happened)
-        for node in rest:
+            for node in rest:
+                await node.abandon()
+            if rest and not await self._cancelled(*rest):
+                for node in rest:
+                    await self._cancelled(node)
+
+    async def _cancelled(self, *nodes: NodeExecution) -> bool:
+        """Cancel some nodes, unless what one of them waits for has come in the meantime: whoever brings that tells the node."""
+        try:
+            await self._frame.commit(*(fact for node in nodes for fact in node.cancelled()))
+        except Refused:
+            return False
+        for node in nodes:
             node.tell(Outcome(states.CANCELLED, node.name))
+        return True
 
     @property
-    def own_time(self) -> int:
-        """For how long the run has run, in microseconds, without what it spent suspended."""
+    def _own_time(self) -> int:
         return self._progress.ran + max(0, self._frame.ports.clock.now() - self._progress.began)
 
     async def _conclude(self) -> None:
         frame = self._frame
         if self.is_suspended:
-            await frame.commit(facts.RunSuspended(self.run, self._waiting, self.own_time))
+            await frame.commit(facts.RunSuspended(self.run, self._waiting, self.ran))
             frame.ports.instrument.reached("engine.run.suspended")
             return
-        if not self._is_over():
+        if self._left:
             return
         if frame.ending is Wish.CANCEL or not await self._record_end():
             await frame.commit(*self._cancelled_late(), facts.RunCancelled(self.run))
         frame.ports.instrument.reached("engine.run.ended")
-
-    def _is_over(self) -> bool:
-        return bool(self._scope.members) and all(member.outcome.done() for member in self._scope.members.values())
 
     async def _record_end(self) -> bool:
         ending = await self._end()

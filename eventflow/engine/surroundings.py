@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from eventflow import facts
+from eventflow import facts, states
 from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine.intake import Intake
 from eventflow.engine.waits import Waits
 from eventflow.engine.wanted import OpenWait
 from eventflow.facts import Fact
 from eventflow.ports import Journal
-from eventflow.projections import KeyRow
+from eventflow.projections import KeyRow, RunRow
 
 
 class Surroundings:
-    """The waits and the intake of an engine, as its nodes know them."""
+    """The waits and the intake of an engine, as its nodes know them; `cancel` has a run cancelled."""
 
-    def __init__(self, journal: Journal, waits: Waits, intake: Intake) -> None:
+    def __init__(self, journal: Journal, waits: Waits, intake: Intake, cancel: Callable[[str, str], Awaitable[None]]) -> None:
         self._journal = journal
         self._waits = waits
         self._intake = intake
+        self._cancel = cancel
 
     def suspend(self, wait: OpenWait) -> None:
         self._waits.add(wait)
@@ -39,3 +41,11 @@ class Surroundings:
 
     async def keyed(self, pipeline: str, key: str) -> str:
         return (await self._journal.select(KeyRow, pipeline=pipeline, key=key))[0].run
+
+    def waits_for(self, run: str, other: str) -> bool:
+        return self._waits.waits_for(run, other)
+
+    async def cancel_children(self, run: str, node: str) -> None:
+        for child in await self._journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN)):
+            if child.parent_node == node:
+                await self._cancel(child.run, f"the node {node} that began it was cancelled")

@@ -11,8 +11,7 @@ import anyio
 from eventflow import durations, facts, states
 from eventflow.context import Context, Stop
 from eventflow.definition.bodies import Body
-from eventflow.definition.graph import dependencies
-from eventflow.definition.options import NoFallback, TaskOptions
+from eventflow.definition.options import NoFallback, Predicate, TaskOptions
 from eventflow.definition.retries import next_try
 from eventflow.durations import SECOND
 from eventflow.engine import failures
@@ -24,6 +23,7 @@ from eventflow.engine.inputs import arguments
 from eventflow.engine.limits import is_limited
 from eventflow.engine.node import NodeExecution, Placed
 from eventflow.engine.resources import Hold
+from eventflow.errors import Refused
 from eventflow.facts import Unit, Value
 from eventflow.ports import Slot
 
@@ -31,7 +31,7 @@ from eventflow.ports import Slot
 class TaskExecution(NodeExecution):
     """A task's node. `stop` is there while its body runs."""
 
-    __slots__ = ("_attempt", "_body", "_busy", "_crashes", "_failures", "_is_fallback", "_queued", "_saved", "_started_at", "stop")
+    __slots__ = ("_attempt", "_body", "_busy", "_crashes", "_failures", "_is_fallback", "_saved", "_started_at", "stop")
 
     def __init__(self, placed: Placed, body: Body) -> None:
         super().__init__(placed)
@@ -42,7 +42,6 @@ class TaskExecution(NodeExecution):
         self._crashes = past.crashes
         self._failures = past.failures
         self._is_fallback = past.fallback
-        self._queued = past.state == states.QUEUED
         self._saved = past.saved
         self._started_at = 0
         self._busy: Slot | None = None
@@ -53,7 +52,7 @@ class TaskExecution(NodeExecution):
 
     @property
     def has_row(self) -> bool:
-        return self._queued or self._attempt > 0
+        return self.queued or self._attempt > 0
 
     async def work(self) -> None:
         """Make one attempt and record how it ended. Where the node is to stop before, make none."""
@@ -104,8 +103,8 @@ class TaskExecution(NodeExecution):
         if not self.has_row:
             frame.ports.journal.enqueue(frame.unit(facts.NodeQueued(frame.run, self.name, until)))
             frame.ports.instrument.reached("engine.node.queued")
-            self._queued = True
-        elif self._queued and self.past.queued_until is not None:
+            self.queued = True
+        elif self.queued and self.past.queued_until is not None:
             until = self.past.queued_until
         if until is None:
             return await frame.limits.enter(self.node.task, options, frame.order)
@@ -118,23 +117,9 @@ class TaskExecution(NodeExecution):
         await self.fail(states.QUEUE, TimeoutError(f"nothing became free for it within {options.queue_timeout}"))
         return None
 
-    async def asked(self) -> bool:
-        rule, frame = self._body.options.rule, self.frame
-        if self.wish is not None:
-            return False
-        try:
-            runs = callable(rule) and bool(rule(self._upstream()))
-        except Exception as error:  # noqa: BLE001 - the predicate is the user's: what it raises is this node's failure
-            await self.fail(states.RULE, error)
-            return False
-        if not runs:
-            await self.skip(None)
-            return False
-        with anyio.CancelScope(shield=True):
-            self._queued = True
-            await frame.commit(facts.NodeQueued(frame.run, self.name))
-        frame.ports.instrument.reached("engine.rule.asked")
-        return True
+    @property
+    def predicate(self) -> str | Predicate:
+        return self._body.options.rule
 
     async def value(self) -> object:
         outcome = self.outcome.result()
@@ -143,10 +128,6 @@ class TaskExecution(NodeExecution):
         if outcome.result is None:
             raise AssertionError(f"{self.name} is read before it has succeeded")
         return await self.frame.values.open(outcome.result, self._body.result)
-
-    def _upstream(self) -> dict[str, str]:
-        names = (name for one in dependencies(self.node) for name in one.nodes)
-        return {name: self.reader.outcome(name).state for name in names}
 
     @property
     def _called(self) -> Body:
@@ -163,7 +144,7 @@ class TaskExecution(NodeExecution):
         frame = self.frame
         self._attempt += 1
         self.due = None
-        queued, self._queued = self._queued, False
+        queued, self.queued = self.queued, False
         unit = frame.unit(facts.AttemptStarted(frame.run, self.name, self._attempt, queued=queued))
         self._started_at = unit.at
         if frame.careful or self._body.options.at_most_once:
@@ -203,7 +184,7 @@ class TaskExecution(NodeExecution):
         is_wanted = self.wish in (None, Wish.SHUTDOWN)
         if isinstance(ending, Returned) and is_wanted:
             checkpoint.drop()
-            await self._succeed(ending)
+            await self._succeed(ending, slot)
             return
         await checkpoint.close()
         self._saved = checkpoint.saved
@@ -215,14 +196,20 @@ class TaskExecution(NodeExecution):
         else:
             await self._be_stopped(slot, begun=not isinstance(ending, Stopped) or ending.begun)
 
-    async def _succeed(self, ending: Returned) -> None:
+    async def _succeed(self, ending: Returned, slot: Slot) -> None:
         frame = self.frame
         try:
             result = await frame.values.keep(ending.result)
         except OSError as error:
             await self._fail(Raised(error, states.RESULT))
             return
-        await frame.commit(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result))
+        try:
+            await frame.commit(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result))
+        except Refused:
+            # A cancel of the node has become durable in the meantime, and stands.
+            self.is_cancelled = True
+            await self._be_stopped(slot, begun=True)
+            return
         frame.ports.instrument.reached("engine.attempt.succeeded")
         self.tell(Outcome(states.SUCCEEDED, self.name, result))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import UTC, datetime
 from typing import Any, cast
 
+import anyio
 import msgspec
 from msgspec import UNSET
 
@@ -13,9 +15,12 @@ from eventflow.definition.bodies import WaitBody
 from eventflow.definition.graph import Wait
 from eventflow.durations import SECOND
 from eventflow.engine import wanted as wants
+from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import NodeExecution, Placed
 from eventflow.engine.wanted import AnswerWanted, EventWanted, OpenWait, TimeWanted, Wanted
+from eventflow.errors import Refused
+from eventflow.facts import Fact
 
 
 class SuspendedExecution(NodeExecution):
@@ -23,8 +28,20 @@ class SuspendedExecution(NodeExecution):
 
     __slots__ = ()
 
-    async def cancel(self) -> None:
-        await super().cancel()
+    async def abandon(self) -> None:
+        self.frame.outside.drop(self.frame.run, self.name)
+
+    async def settle(self, outcome: Outcome, *happened: Fact) -> None:
+        try:
+            await super().settle(outcome, *happened)
+        except Refused:
+            if not self.suspended:
+                raise
+            # What it waited for has come just before: that is durable, and whoever brought it is about to tell.
+            await asyncio.wait([self.outcome])
+
+    def tell(self, outcome: Outcome) -> None:
+        super().tell(outcome)
         self.frame.outside.drop(self.frame.run, self.name)
 
     def suspend(self, wanted: Wanted, since: int, due: int | None) -> None:
@@ -56,8 +73,9 @@ class WaitExecution(SuspendedExecution):
         except Exception as error:  # noqa: BLE001 - what it waits for is made of the user's values: what one raises is this node's failure
             await self.fail(states.INPUT, error)
             return
-        await frame.commit(facts.NodeSuspended(frame.run, self.name, self._wait.kind, wants.encode(wanted), due))
-        self.suspend(wanted, now, due)
+        with anyio.CancelScope(shield=True):
+            await frame.commit(facts.NodeSuspended(frame.run, self.name, self._wait.kind, wants.encode(wanted), due))
+            self.suspend(wanted, now, due)
 
     async def value(self) -> object:
         result = self.outcome.result().result
@@ -70,7 +88,7 @@ class WaitExecution(SuspendedExecution):
     async def _event(self) -> EventWanted:
         match = cast("dict[str, object]", await self._input("match") or {})
         return EventWanted(
-            _text("source", await self._input("source")) or "",
+            _source(await self._input("source")),
             _text("type", await self._input("type")),
             _text("subject", await self._input("subject")),
             {path: msgspec.json.decode(codec.encode(value)) for path, value in match.items()},
@@ -100,7 +118,16 @@ def _form(annotation: object) -> object:
 def _instant(value: object) -> int:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise TypeError(f"sleep_until takes an instant with a time zone, not {value!r}")
-    return round(value.timestamp() * SECOND)
+    try:
+        return round(value.astimezone(UTC).timestamp() * SECOND)
+    except OverflowError as error:
+        raise ValueError(f"sleep_until takes an instant that there will be, not {value!r}") from error
+
+
+def _source(value: object) -> str:
+    if not value or not isinstance(value, str):
+        raise TypeError(f"wait_for takes a sensor's name as source, not {value!r}")
+    return value
 
 
 def _text(name: str, value: object) -> str | None:

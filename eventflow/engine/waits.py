@@ -17,25 +17,24 @@ from msgspec import UNSET
 
 from eventflow import codec, facts, ids, states
 from eventflow.definition.bodies import WaitBody
+from eventflow.definition.graph import path_of
 from eventflow.durations import SECOND
 from eventflow.engine import wanted as wants
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.failures import failure
 from eventflow.engine.gate import Outcome
+from eventflow.engine.listening import Listening
 from eventflow.engine.opened import OpenRuns
-from eventflow.engine.recovery import path_of
 from eventflow.engine.values import Values
 from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted
 from eventflow.errors import InvalidRequest, NotFound, Refused
 from eventflow.events import Event
 from eventflow.facts import Failure, Inline, Unit
-from eventflow.ports import Below, Ports
-from eventflow.projections import EventRow, NodeRow, RunRow, WaitRow
+from eventflow.ports import Ports
+from eventflow.projections import NodeRow, RunRow, WaitRow
 
 LONGEST_REST = 3600.0
 """Seconds after which a wait with an end looks at the clock again, which may have been set meanwhile."""
-
-_PAGE = 200
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -62,7 +61,7 @@ class Waits:
         self._catalogue = catalogue
         self._runs = runs
         self._open: dict[str, dict[str, OpenWait]] = {}
-        self._listening: dict[str, dict[OpenWait, None]] = {}
+        self._listening = Listening(ports.journal, self._take)
         self._parents: dict[str, list[OpenWait]] = {}
         self._tasks: TaskGroup | None = None
         runs.on_end = self._hear_end
@@ -74,26 +73,39 @@ class Waits:
     async def recover(self) -> None:
         """Take up the waits that an earlier process left, and end those whose time came meanwhile."""
         journal = self._ports.journal
-        rows = await journal.select(WaitRow)
+        rows = await journal.select(WaitRow, order="seq")
         found = await journal.facts([row.seq for row in rows])
         for row in rows:
             opened, fact = self._runs.find(row.run), found.get(row.seq)
-            if opened is not None and isinstance(fact, facts.NodeSuspended):
+            is_known = row.node in self._open.get(row.run, ())  # its run goes on already
+            if opened is not None and isinstance(fact, facts.NodeSuspended) and not is_known:
                 self.add(OpenWait(row.run, opened.pipeline, row.node, wants.decode(fact.wanted), row.since, row.due))
 
     def count(self, run: str) -> int:
         """Give how many waits of a run are open."""
         return len(self._open.get(run, ()))
 
+    def waits_for(self, run: str, other: str) -> bool:
+        """Tell whether a run waits for another one's end, or for one that does."""
+        left, seen = [run], {run}
+        while left:
+            waits = self._open.get(left.pop(), {}).values()
+            wanted = {wait.wanted.run for wait in waits if isinstance(wait.wanted, ChildWanted)}
+            if other in wanted:
+                return True
+            left += wanted - seen
+            seen |= wanted
+        return False
+
     def add(self, wait: OpenWait) -> None:
         """Take a wait that has just become durable."""
         self._open.setdefault(wait.run, {})[wait.node] = wait
-        if wait.due is not None:
-            self._set_timer(wait)
         if isinstance(wait.wanted, EventWanted):
-            self._listening.setdefault(wait.wanted.source, {})[wait] = None
-            self._spawn(self._look_back, wait)
-        elif isinstance(wait.wanted, ChildWanted):
+            self._listening.add(wait, wait.wanted)
+            self._spawn(self._look_back, wait, wait.wanted)
+            return
+        self._set_timer(wait)
+        if isinstance(wait.wanted, ChildWanted):
             self._parents.setdefault(wait.wanted.run, []).append(wait)
             if self._runs.find(wait.wanted.run) is None:
                 self._spawn(self._end_with_child, wait)
@@ -105,6 +117,11 @@ class Waits:
             self._let_go(wait)
             if not self._open[run]:
                 del self._open[run]
+
+    def forget(self, run: str) -> None:
+        """Forget all waits of a run."""
+        for node in tuple(self._open.get(run, ())):
+            self.drop(run, node)
 
     def stop(self) -> None:
         """End no more waits."""
@@ -118,9 +135,7 @@ class Waits:
 
     def happened(self, events: Sequence[facts.EventRecorded]) -> None:
         """Have waits end with events that have just become durable."""
-        for event in events:
-            for wait in tuple(self._listening.get(event.source, ())):
-                self._offer(wait, event)
+        self._listening.happened(events)
 
     def waiting(self) -> list[Waiting]:
         """Give all open waits, the oldest first."""
@@ -138,42 +153,28 @@ class Waits:
         if not await self._end(wait, Outcome(states.SUCCEEDED, node, result), facts.NodeAnswered(run, node, result, by)):
             raise await self._unanswerable(run, node)
 
-    def _offer(self, wait: OpenWait, event: facts.EventRecorded) -> bool:
-        if wait.taken or not isinstance(wait.wanted, EventWanted) or not wait.wanted.is_met_by(event):
-            return False
-        wait.taken = True
+    def _take(self, wait: OpenWait, event: facts.EventRecorded) -> None:
         self._spawn(self._end_with_event, wait, event)
-        return True
 
     async def _end_with_event(self, wait: OpenWait, event: facts.EventRecorded) -> None:
         data: Event[Any] = Event(id=event.id, source=event.source, type=event.type, data=event.data, time=event.time, subject=event.subject)
-        result = await self._values.keep(self._values.data(data))
-        answered = facts.NodeAnswered(wait.run, wait.node, result, event.event)
-        await self._end(wait, Outcome(states.SUCCEEDED, wait.node, result), answered)
-
-    async def _look_back(self, wait: OpenWait) -> None:
-        """Look for the event among those that came since the run was submitted, unless another node of the run has taken it."""
-        journal = self._ports.journal
-        rows = await journal.select(RunRow, run=wait.run)
-        if not rows or not isinstance(wait.wanted, EventWanted):
+        try:
+            result = await self._values.keep(self._values.data(data))
+        except OSError as error:
+            await self._fail(wait, states.RESULT, failure(error))
             return
-        used = {row.reason for row in await journal.select(NodeRow, run=wait.run, state=states.SUCCEEDED)}
-        seqs: list[int] = []
-        page = await self._events_before(wait.wanted.source, None)
-        while page:
-            seqs += [row.seq for row in page if row.seq > rows[0].seq and row.event not in used]
-            page = await self._events_before(wait.wanted.source, page[-1].seq) if page[-1].seq > rows[0].seq else []
-        for _, event in sorted((await journal.facts(seqs)).items()):
-            if isinstance(event, facts.EventRecorded) and self._offer(wait, event):
-                return
+        answered = facts.NodeAnswered(wait.run, wait.node, result, event.event)
+        if not await self._end(wait, Outcome(states.SUCCEEDED, wait.node, result), answered):
+            self._listening.give_back(wait.run, event)
 
-    async def _events_before(self, source: str, seq: int | None) -> list[EventRow]:
-        bound = {} if seq is None else {"seq": Below(seq)}
-        return await self._ports.journal.select(EventRow, source=source, order="seq", descending=True, limit=_PAGE, **bound)
+    async def _look_back(self, wait: OpenWait, wanted: EventWanted) -> None:
+        await self._listening.look_back(wait, wanted)
+        # Not before: of an event that came in time and a deadline that has passed since, the event counts.
+        self._set_timer(wait)
 
     def _hear_end(self, run: str) -> None:
-        for node in tuple(self._open.get(run, ())):
-            self.drop(run, node)
+        self.forget(run)
+        self._listening.forget(run)
         for wait in self._parents.get(run, ()):
             self._spawn(self._end_with_child, wait)
 
@@ -191,7 +192,9 @@ class Waits:
         await self._fail(wait, states.CHILD, Failure("ChildFailed", f"run {ids.short(child)}: {said}"))
 
     def _set_timer(self, wait: OpenWait) -> None:
-        left = ((wait.due or 0) - self._ports.clock.now()) / SECOND
+        if wait.due is None or wait.taken or self._tasks is None:
+            return
+        left = (wait.due - self._ports.clock.now()) / SECOND
         wait.timer = self._ports.clock.call_later(min(max(left, 0.0), LONGEST_REST), partial(self._hear_clock, wait))
 
     def _hear_clock(self, wait: OpenWait) -> None:
@@ -235,7 +238,7 @@ class Waits:
         if wait.timer is not None:
             wait.timer.cancel()
         if isinstance(wait.wanted, EventWanted):
-            self._listening.get(wait.wanted.source, {}).pop(wait, None)
+            self._listening.drop(wait, wait.wanted)
         elif isinstance(wait.wanted, ChildWanted):
             left = [one for one in self._parents.pop(wait.wanted.run, ()) if one is not wait]
             if left:
@@ -256,9 +259,13 @@ class Waits:
         named = f"{ids.short(run)}/{node}"
         if not rows:
             return NotFound(f"nothing is asked at {named}")
-        row = rows[0]
-        if row.state == states.SUCCEEDED and row.attempt == 0:
-            return InvalidRequest(f"{named} has been answered already" + (f", by {row.reason}" if row.reason else ""))
+        row, seq = rows[0], rows[0].result_seq
+        ending = None if seq is None else (await self._ports.journal.facts([seq])).get(seq)
+        if isinstance(ending, facts.NodeAnswered):
+            by = "its deadline" if ending.by == states.DEADLINE else ending.by
+            return InvalidRequest(f"{named} has been answered already" + (f", by {by}" if by else ""))
+        if row.state == states.SUSPENDED and row.reason == states.ANSWER:
+            return InvalidRequest(f"{named} can't be answered at this very moment: it is about to end, or to be asked; look again")
         return InvalidRequest(f"{named} is {row.state}: it doesn't wait for an answer")
 
     def _spawn(self, function: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:

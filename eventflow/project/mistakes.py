@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar, get_args, get_origin, is_typeddict
+from typing import Any, Protocol, TypeVar, is_typeddict
 
 from eventflow import codec, triggers
 from eventflow.definition import annotations
 from eventflow.definition.bodies import Body
 from eventflow.definition.pipelines import Pipeline
+from eventflow.definition.waits import data_of
 from eventflow.engine.resources import Resources
 from eventflow.errors import DefinitionError
-from eventflow.events import Observation
 from eventflow.project.contents import Contents, Found
 from eventflow.triggers import Trigger
 
@@ -88,9 +88,7 @@ def _unfilled(trigger: Trigger[Any]) -> Iterator[str]:
 
 def _data_type(sensor: object) -> type | None:
     """Give the class of the data in a sensor's events, where its annotations tell it and its fields are known."""
-    written = annotations.of_function(getattr(type(sensor), "observe", _data_type)).get("return")
-    observation = next(iter(get_args(written)), None)
-    data = next(iter(get_args(observation)), None) if get_origin(observation) is Observation else None
+    data = data_of(sensor)
     return data if isinstance(data, type) and _fields(data) else None
 
 

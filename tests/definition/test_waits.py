@@ -38,6 +38,14 @@ class Bank:
         yield Observation()
 
 
+class Silent:
+    name = "silent"
+
+    async def observe(self, cursor: object, seen: object, world: object):  # type: ignore[no-untyped-def]
+        raise NotImplementedError(cursor, seen, world)
+        yield Observation()
+
+
 @task
 def order() -> int:
     raise NotImplementedError
@@ -84,6 +92,12 @@ def test_what_is_not_said_is_no_input() -> None:
     node, body = one(lambda: wait_for(Bank()))
     assert node.inputs == {"source": written("bank")}
     assert body.inputs == {"source": str}
+
+
+def test_the_data_has_the_type_that_the_sensor_says() -> None:
+    assert one(lambda: wait_for(Bank()))[1].result == Event[dict[str, int]]
+    assert one(lambda: wait_for(Bank(), timeout=5, default=None))[1].result == Event[dict[str, int]] | None
+    assert one(lambda: wait_for(Silent()))[1].result == Event[Any]
 
 
 def test_what_is_waited_for_may_be_known_only_at_run_time() -> None:

@@ -12,28 +12,17 @@ from urllib.parse import unquote
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-BLOCK = re.compile(r"^```(?P<language>\w+)(?P<options>[^\n]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
+from tests.docs.pages import BLOCK, PAGES, ROOT, blocks, name, script
+
 LINK = re.compile(r"\]\((?!https?:|mailto:)(?P<target>[^)#\s]*)(?:#(?P<anchor>[^)\s]*))?\)")
 HEADING = re.compile(r"^#+ (?P<text>.+)$", re.MULTILINE)
 
 
-def name(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """Give a page's examples in a language, those marked `shown` (which need the world, or are parts of something) left out."""
-    found = BLOCK.finditer(page.read_text(encoding="utf-8"))
-    return [block["body"] for block in found if block["language"] == language and "shown" not in block["options"]]
-
-
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_python_examples_run_in_the_order_of_their_page(page: Path, tmp_path: Path) -> None:
-    script = tmp_path / "page.py"
-    script.write_text("\n\n".join(blocks(page, "python")), encoding="utf-8")
-    command = [sys.executable, "-W", "error", str(script)]
+    file = tmp_path / "page.py"
+    file.write_text(script(page), encoding="utf-8")
+    command = [sys.executable, "-W", "error", str(file)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     ran = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True, timeout=50)
     assert ran.returncode == 0, ran.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ from eventflow.artifacts.memory import MemoryArtifacts
 from eventflow.definition.pipelines import Pipeline
 from eventflow.engine.engine import Engine
 from eventflow.engine.values import Values
+from eventflow.errors import JournalError, Refused
 from eventflow.executors.local import LocalExecutor
 from eventflow.facts import Fact, Record, Unit, run_of
 from eventflow.journal.memory import MemoryJournal
@@ -38,6 +39,7 @@ class World:
         executor: Executor | None = None,
         clock: VirtualClock | None = None,
         key: bytes = KEY,
+        resources: Mapping[str, float] | None = None,
     ) -> None:
         self.clock = clock or VirtualClock()
         self.random = SeededRandom()
@@ -46,6 +48,7 @@ class World:
         self.executor = executor
         self.instrument = instrument or Instruments()
         self.key = key
+        self.resources = resources
 
     def make(self, *pipelines: Pipeline[..., Any]) -> Engine:
         """Make an engine, which isn't running yet."""
@@ -57,7 +60,7 @@ class World:
             random=self.random,
             instrument=self.instrument,
         )
-        return Engine(ports, Values(self.artifacts, self.key), pipelines)
+        return Engine(ports, Values(self.artifacts, self.key), pipelines, resources=self.resources)
 
     @asynccontextmanager
     async def engine(self, *pipelines: Pipeline[..., Any], drain: float = 0.0) -> AsyncGenerator[Engine]:
@@ -167,6 +170,45 @@ class Hurdle:
             return await method(*args, **kwargs)
 
         return stopped
+
+
+class Late(MemoryJournal):
+    """A journal that commits what it is given some turns later, in that order, as one does that syncs a disk."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._given: list[tuple[Unit, asyncio.Future[int] | None]] = []
+
+    async def commit(self, unit: Unit) -> int:
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._take(unit, done)
+        return await done
+
+    def enqueue(self, unit: Unit) -> None:
+        self._progress.check()
+        self._take(unit, None)
+
+    def _take(self, unit: Unit, done: asyncio.Future[int] | None) -> None:
+        self._given.append((unit, done))
+        if len(self._given) == 1:
+            asyncio.get_running_loop().call_soon(self._come_nearer, 4)
+
+    def _come_nearer(self, turns_left: int) -> None:
+        if turns_left:
+            asyncio.get_running_loop().call_soon(self._come_nearer, turns_left - 1)
+            return
+        given, self._given = self._given, []
+        for unit, done in given:
+            try:
+                seq = self._commit(unit)
+            except Refused as refused:
+                if done is None:
+                    self._progress.fail(JournalError(f"a unit that can't be refused was refused: {refused}"))
+                elif not done.done():
+                    done.set_exception(refused)
+            else:
+                if done is not None and not done.done():
+                    done.set_result(seq)
 
 
 def holding(*kinds: type[Fact]) -> Callable[[Any], bool]:
