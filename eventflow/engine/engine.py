@@ -287,10 +287,7 @@ class Engine:
         journal, instrument = self._ports.journal, self._ports.instrument
         instrument.reached("engine.recovery.before")
         self._catalogue.note_recorded(*(row.digest for row in await journal.select(GraphRow)))
-        rows = await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
-        if left := await orphans(journal, rows):
-            await journal.commit(self._unit(*(facts.CancelRequested(run, "its parent was cancelled") for run in left)))
-            rows = await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
+        rows = await self._left_open()
         plans = [(row, *await self._plan(row)) for row in rows]
         if happened := [fact for _, plan, _ in plans for fact in plan.facts]:
             await journal.commit(self._unit(*happened))
@@ -304,9 +301,18 @@ class Engine:
         for row in rows:
             if row.state == states.SUSPENDED and self._waits.count(row.run) < row.waiting:
                 self._runs.wake(row.run)
-        for pipeline in self._catalogue:
-            self._runs.admit(pipeline.name)
+        await self._runs.admit_all()
         self._recovered.set()
+
+    async def _left_open(self) -> list[RunRow]:
+        """Give the runs that haven't ended, once children have been asked to end that a cancel had not reached."""
+        journal = self._ports.journal
+        rows = await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
+        left = await orphans(journal, rows)
+        if not left:
+            return rows
+        await journal.commit(self._unit(*(facts.CancelRequested(run, "its parent was cancelled") for run in left)))
+        return await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
 
     async def _plan(self, row: RunRow) -> tuple[Plan, RecordedRun]:
         is_known = self._catalogue.definition(row.pipeline) is not None

@@ -162,6 +162,12 @@ class OpenRuns:
             opened.began = unit.at
             self._start(opened)
 
+    async def admit_all(self) -> None:
+        """Start what may run of all pipelines; those are paused first of which the last runs failed, where a crash came before that."""
+        for pipeline in self._catalogue:
+            await self._judge(pipeline.name)
+            self.admit(pipeline.name)
+
     def pause_pipeline(self, pipeline: str) -> None:
         """Admit no more of a pipeline's runs."""
         self._admission.pause(pipeline)
@@ -307,7 +313,7 @@ class OpenRuns:
         limit = self._options(opened).queue_timeout
         failure = Failure("QueueTimeout", f"the run waited in the queue for longer than {limit}")
         if await self._accepted(facts.RunFailed(opened.run, failure)):
-            await self._judge(opened)
+            await self._judge(opened.pipeline)
             self.forget(opened.run)
 
     # Under way
@@ -349,7 +355,7 @@ class OpenRuns:
             if opened.woken or opened.cancelled:
                 self._wake(opened)
         else:
-            await self._judge(opened)
+            await self._judge(opened.pipeline)
             self.forget(opened.run)
         self.admit(opened.pipeline)
 
@@ -389,15 +395,15 @@ class OpenRuns:
             timeout=None if timeout is None else durations.seconds(timeout),
         )
 
-    async def _judge(self, opened: Opened) -> None:
+    async def _judge(self, pipeline: str) -> None:
         """Pause a pipeline of which too many runs have failed in a row."""
-        limit = self._options(opened).pause_after
-        if limit is None or self._admission.is_paused(opened.pipeline):
+        limit = self._catalogue[pipeline].settings.pause_after
+        if limit is None or self._admission.is_paused(pipeline):
             return
-        if await trips(self._ports.journal, opened.pipeline, limit):
+        if await trips(self._ports.journal, pipeline, limit):
             reason = f"its last {limit} runs failed" if limit > 1 else "its last run failed"
-            if await self._accepted(facts.PipelinePaused(opened.pipeline, reason)):
-                self.pause_pipeline(opened.pipeline)
+            if await self._accepted(facts.PipelinePaused(pipeline, reason)):
+                self.pause_pipeline(pipeline)
 
     async def _accepted(self, *happened: Fact) -> bool:
         try:

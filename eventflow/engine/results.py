@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventflow import facts, ids
+from eventflow import facts, ids, states
 from eventflow.engine.values import Values
 from eventflow.errors import RunCancelled, RunFailed
 from eventflow.facts import Failure, Inline
@@ -20,12 +20,16 @@ async def result_of(row: RunRow, journal: Journal, values: Values, annotation: o
         case facts.RunSucceeded(result=result):
             return await values.open(result, annotation)
         case facts.RunFailed(failure=failure, node=node):
-            raise RunFailed(row.run, f"{named}: {_where(failure, node)}{failure}")
+            raise RunFailed(row.run, f"{named}: {_told(failure, node)}")
         case _:
             raise RunCancelled(row.run, f"{named} was cancelled" + (f": {row.reason}" if row.reason else ""))
 
 
-def _where(failure: Failure, node: str | None) -> str:
-    if node is not None:
-        return f"node {node!r} failed: "
-    return "its result couldn't be made: " if failure.traceback else ""  # nobody raises that its time is over
+def _told(failure: Failure, node: str | None) -> str:
+    if node is None:
+        return f"its result couldn't be made: {failure}" if failure.traceback else str(failure)  # nobody raises that its time is over
+    ended = None if failure.message else _ENDED.get(failure.type)
+    return f"node {node!r} failed: {failure}" if ended is None else f"node {node!r} {ended}"
+
+
+_ENDED = {states.CANCELLED: "was cancelled", states.UPSTREAM_FAILED: "could not run"}

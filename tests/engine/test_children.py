@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -277,7 +278,7 @@ async def test_a_key_that_is_none_fails_the_node() -> None:
 
     @pipeline
     def empty() -> int:
-        return run_pipeline(child, key=lambda given: "")(1)
+        return run_pipeline(child, key=lambda _: "")(1)
 
     world = World()
     async with world.engine() as engine:
@@ -452,7 +453,7 @@ async def test_a_run_out_of_time_takes_the_child_along_that_it_waits_for() -> No
 async def test_a_child_that_comes_to_be_while_its_parent_is_cancelled_is_cancelled_too(wait: bool, slow: bool) -> None:
     @pipeline
     def begins() -> object:
-        return [run_pipeline(endless, wait=wait)(), forever()]  # pyright: ignore
+        return [run_pipeline(endless, wait=wait)(), forever()]
 
     world = World(journal=Late() if slow else None)
     world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.NodeSuspended))
@@ -680,8 +681,6 @@ async def test_a_pipeline_that_only_children_have_is_known_from_its_parent() -> 
 
 
 async def test_a_sleeping_child_lets_its_parent_sleep() -> None:
-    from datetime import UTC, datetime
-
     @pipeline
     def sleeps() -> int:
         return double.after(sleep_until(datetime(2100, 1, 1, tzinfo=UTC)))(1)
@@ -699,4 +698,3 @@ async def test_a_sleeping_child_lets_its_parent_sleep() -> None:
         assert {wait.kind for wait in engine.waiting()} == {"child", "time"}
         with pytest.raises(InvalidRequest, match="doesn't wait for an answer"):
             await engine.answer(run.id, "sleeps", True)
-

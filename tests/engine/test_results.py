@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from eventflow import RunCancelled, RunFailed, pipeline, task
-from tests.engine.world import World
+from tests.engine.world import World, turns
 
 
 @task
@@ -53,3 +53,17 @@ async def test_a_run_that_another_one_took_the_place_of_says_by_which_rule() -> 
         skipped = await engine.submit(alone.bind())
         with pytest.raises(RunCancelled, match=r"of alone was cancelled: on_overlap=skip$"):
             await skipped.result()
+
+
+async def test_a_run_of_which_a_node_was_cancelled_names_it() -> None:
+    @pipeline
+    def lonely() -> None:
+        endless()
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(lonely.bind())
+        await turns()
+        await engine.cancel(run.id, "endless")
+        with pytest.raises(RunFailed, match=r"of lonely: node 'endless' was cancelled$"):
+            await run.result()

@@ -374,7 +374,9 @@ async def test_an_instant_in_the_past_is_no_wait() -> None:
         assert await run.result() == 1
 
 
-@pytest.mark.parametrize("instant", ["datetime(2030, 1, 1)", "'soon'", "None", "datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))"])
+@pytest.mark.parametrize(
+    "instant", ["datetime(2030, 1, 1)", "'soon'", "None", "datetime.max.replace(tzinfo=timezone(timedelta(hours=-5)))"]
+)
 async def test_what_is_no_instant_fails_the_node_that_waits_for_it(instant: str) -> None:
     from datetime import timezone
 
@@ -404,7 +406,14 @@ async def test_an_event_that_meets_all_that_is_wanted_ends_the_wait() -> None:
         await suspended(world, count=2)
         paid: dict[str, Any] = {"type": "paid", "subject": "acme", "data": {"order": {"id": 7}}}
         for number, wrong in enumerate(
-            [{"type": "open"}, {"subject": None}, {"subject": "acme.org"}, {"data": {"order": {"id": 9}}}, {"data": {"order": 7}}, {"data": [7]}]
+            [
+                {"type": "open"},
+                {"subject": None},
+                {"subject": "acme.org"},
+                {"data": {"order": {"id": 9}}},
+                {"data": {"order": 7}},
+                {"data": [7]},
+            ]
         ):
             await tell(engine, f"wrong{number}", **{**paid, **wrong})
         await tell(engine, "elsewhere", source="till", **paid)
@@ -588,7 +597,7 @@ async def test_an_event_is_taken_by_one_node_of_a_run_and_by_every_run() -> None
         for run in runs:
             assert [state for name, state in (await world.nodes(run.id)).items() if name in ("one", "two")] == ["succeeded", "suspended"]
         await tell(engine, "e2")
-        assert [[one.id for one in await run.result()] for run in runs] == [["e1", "e2"]] * 2  # pyright: ignore
+        assert [[one.id for one in await run.result()] for run in runs] == [["e1", "e2"]] * 2
 
 
 async def test_waits_in_a_row_take_one_event_after_the_other() -> None:
@@ -604,7 +613,7 @@ async def test_waits_in_a_row_take_one_event_after_the_other() -> None:
         await turns(200)
         assert (await world.nodes(run.id))["two"] == "suspended"
         await tell(engine, "e2")
-        assert [one.id for one in await run.result()] == ["e1", "e2"]  # pyright: ignore
+        assert [one.id for one in await run.result()] == ["e1", "e2"]
 
 
 async def test_two_waits_that_look_back_take_an_event_each() -> None:
@@ -835,7 +844,7 @@ async def test_an_event_that_came_just_before_the_process_died_is_found() -> Non
         await tell(engine, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
     assert kept is world.journal
     async with world.engine(pays) as engine:
-        assert (await engine.result(run)).id == "e1"  # pyright: ignore
+        assert (await engine.result(run)).id == "e1"
 
 
 async def test_an_event_that_came_in_time_beats_a_deadline_that_has_passed_since() -> None:
@@ -846,13 +855,13 @@ async def test_an_event_that_came_in_time_beats_a_deadline_that_has_passed_since
     async with world.engine() as engine:
         await tell(engine, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
     await world.clock.advance(hours(24 * 31))
-    world.journal = hurdle = Hurdle(world.journal, "facts", lambda seqs: True)
+    world.journal = hurdle = Hurdle(world.journal, "facts")
     hurdle.open.set()
     async with world.engine(pays) as engine:
         hurdle.open = anyio.Event()  # looking back takes its time
         await world.clock.advance(1)
         hurdle.open.set()
-        assert (await engine.result(run)).id == "e1"  # pyright: ignore
+        assert (await engine.result(run)).id == "e1"
 
 
 async def test_after_a_restart_an_event_is_still_taken_by_one_node_alone() -> None:
@@ -870,7 +879,7 @@ async def test_after_a_restart_an_event_is_still_taken_by_one_node_alone() -> No
         await turns(200)
         assert sorted((await world.nodes(run)).items()) == [("one", "succeeded"), ("show", "succeeded"), ("two", "suspended")]
         await tell(engine, "e2")
-        assert [one.id for one in await engine.result(run)] == ["e1", "e2"]  # pyright: ignore
+        assert [one.id for one in await engine.result(run)] == ["e1", "e2"]
 
 
 async def test_an_answer_is_enough_though_the_process_dies_with_it() -> None:
