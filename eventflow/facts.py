@@ -187,12 +187,19 @@ class NodeQueued(_Fact, frozen=True):
 
 
 class AttemptStarted(_Fact, frozen=True):
-    """A node's attempt began. The first one gives the node its row, unless it was `queued` before."""
+    """A node's attempt began. The first one gives the node its row, unless it was `queued` before.
+
+    `fallback` says that it is the first to call the task's fallback, because the task itself waited too long for its turn. Where the
+    task has a limit, `rate` names that, and after this start the limit allows all that it ever does from `full_at` on.
+    """
 
     run: str
     node: str
     attempt: int
     queued: bool = False
+    fallback: bool = False
+    rate: str | None = None
+    full_at: int | None = None
 
 
 class AttemptSucceeded(_Fact, frozen=True):
@@ -265,11 +272,15 @@ class NodeFailed(_Fact, frozen=True):
 
 
 class NodeFellBack(_Fact, frozen=True):
-    """A node's attempts are used up, and its fallback value takes the place of a result."""
+    """A node's attempts are used up, or it waited too long for its turn, and its fallback value takes the place of a result.
+
+    `failure` is given where no attempt has one.
+    """
 
     run: str
     node: str
     result: Value
+    failure: Failure | None = None
 
 
 class NodeSkipped(_Fact, frozen=True):

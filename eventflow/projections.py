@@ -131,6 +131,16 @@ class PipelineRow(Row, frozen=True):
     reason: str | None = None
 
 
+class RateRow(Row, frozen=True):
+    """How much of a limit on starts is used up: from `full_at` on (microseconds UTC) it allows all that it ever does.
+
+    `rate` is the path of the task with its limit, such as `etl:ask 30/m`.
+    """
+
+    rate: str
+    full_at: int
+
+
 class EventRow(Row, frozen=True):
     """An accepted event, whose data is in the fact at `seq`."""
 
@@ -191,6 +201,7 @@ TABLES: Mapping[type[Row], tuple[str, tuple[str, ...]]] = {
     CheckpointRow: ("checkpoints", ("run", "node")),
     WaitRow: ("waits", ("run", "node")),
     PipelineRow: ("pipelines", ("pipeline",)),
+    RateRow: ("rates", ("rate",)),
     EventRow: ("events", ("event",)),
     SeenRow: ("seen", ("source", "id")),
     DecisionRow: ("decisions", ("event", "trigger")),
@@ -342,10 +353,19 @@ def _node_queued(fact: facts.NodeQueued, seq: int, at: int) -> list[Change]:
 
 
 def _attempt_started(fact: facts.AttemptStarted, seq: int, at: int) -> list[Change]:
+    return [_started(fact, at), *_used_up(fact)]
+
+
+def _started(fact: facts.AttemptStarted, at: int) -> Change:
+    fallback = {"fallback": fact.attempt - 1} if fact.fallback else {}
     if fact.attempt == 1 and not fact.queued:
-        return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 1, started_at=at))]
+        return Insert(NodeRow(fact.run, fact.node, states.RUNNING, 1, started_at=at, **fallback))
     previous = {"attempt": (fact.attempt - 1,)}
-    return [_node(fact, fact.run, fact.node, previous, attempt=fact.attempt, started_at=at, due=None, reason=None)]
+    return _node(fact, fact.run, fact.node, previous, attempt=fact.attempt, started_at=at, due=None, reason=None, **fallback)
+
+
+def _used_up(fact: facts.AttemptStarted) -> list[Change]:
+    return [] if fact.rate is None or fact.full_at is None else [Put(RateRow(fact.rate, fact.full_at))]
 
 
 def _attempt_succeeded(fact: facts.AttemptSucceeded, seq: int, at: int) -> list[Change]:
@@ -383,7 +403,7 @@ def _node_failed(fact: facts.NodeFailed, seq: int, at: int) -> list[Change]:
 
 
 def _node_fell_back(fact: facts.NodeFellBack, seq: int, at: int) -> list[Change]:
-    return [_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, result_seq=seq)]
+    return [_wanted(_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, result_seq=seq))]
 
 
 def _node_skipped(fact: facts.NodeSkipped, seq: int, at: int) -> list[Change]:

@@ -73,7 +73,7 @@ NODE: Mapping[type[Fact], Transition] = {
     facts.AttemptLost: Transition((RUNNING,), RETRYING),
     facts.AttemptCancelled: Transition((RUNNING,), CANCELLED),
     facts.NodeFailed: Transition((PENDING, QUEUED, RETRYING, SUSPENDED), FAILED),
-    facts.NodeFellBack: Transition((RETRYING,), SUCCEEDED),
+    facts.NodeFellBack: Transition((QUEUED, RETRYING), SUCCEEDED),
     facts.NodeSkipped: Transition((PENDING,), SKIPPED),
     facts.NodeUpstreamFailed: Transition((PENDING,), UPSTREAM_FAILED),
     facts.NodeCancelRequested: Transition((QUEUED, RUNNING, RETRYING, SUSPENDED), None),

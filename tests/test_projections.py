@@ -11,7 +11,7 @@ from eventflow import facts, states
 from eventflow.errors import Refused
 from eventflow.facts import Fact, Failure, Inline
 from eventflow.journal.tables import Tables
-from eventflow.projections import NodeRow, RunRow, WaitRow, project
+from eventflow.projections import NodeRow, RateRow, RunRow, WaitRow, project
 
 RAW = msgspec.Raw(b"1")
 ONE = Inline(RAW)
@@ -72,7 +72,7 @@ OF_NODES: dict[str, tuple[Make, tuple[str, ...]]] = {
     "saved": (lambda n, _b: facts.CheckpointSaved("r", "n", n, 3), ("running",)),
     "failed": (lambda _n, b: facts.NodeFailed("r", "n", "x", BAD, begun=b), ("pending", "queued", "retrying", "suspended")),
     "failed, the other way": (lambda _n, b: facts.NodeFailed("r", "n", "x", BAD, begun=not b), ()),
-    "fell back": (lambda _n, _b: facts.NodeFellBack("r", "n", ONE), ("retrying",)),
+    "fell back": (lambda _n, _b: facts.NodeFellBack("r", "n", ONE), ("queued", "retrying")),
     "skipped": (lambda _n, _b: facts.NodeSkipped("r", "n", "when_x"), ("pending",)),
     "upstream failed": (lambda _n, _b: facts.NodeUpstreamFailed("r", "n", "x"), ("pending",)),
     "to be cancelled": (lambda _n, _b: facts.NodeCancelRequested("r", "n"), OPEN),
@@ -96,6 +96,21 @@ def test_a_fact_about_a_node_is_taken_where_it_is_legal_and_nowhere_else(situati
     found = tables([SUBMITTED, *NODES[situation]])
     fact = make(ATTEMPTS.get(situation, 0), bool(NODES[situation]))
     assert is_accepted(found, fact) is (situation in accepting)
+
+
+@pytest.mark.parametrize(
+    ("situation", "ending"),
+    [
+        ("running", facts.AttemptSucceeded("r", "n", 1, 5, ONE)),
+        ("queued", facts.NodeFellBack("r", "n", ONE, BAD)),
+        ("retrying", facts.NodeFellBack("r", "n", ONE)),
+        ("suspended", facts.NodeAnswered("r", "n", ONE, "ada")),
+    ],
+)
+def test_a_node_that_is_to_be_cancelled_comes_to_no_good_end(situation: str, ending: Fact) -> None:
+    before = [SUBMITTED, *NODES[situation]]
+    assert is_accepted(tables(before), ending)
+    assert not is_accepted(tables([*before, facts.NodeCancelRequested("r", "n")]), ending)
 
 
 def test_every_fact_about_a_node_is_tried() -> None:
@@ -180,3 +195,29 @@ def test_a_wait_is_gone_with_the_end_of_its_node(ending: Fact, state: str) -> No
     after = tables([*before, ending])
     assert after.select(WaitRow, {}) == []
     assert [(row.state, row.due) for row in after.select(NodeRow, {})] == [(state, None)]
+
+
+def started(attempt: int, full_at: int | None = None, **more: bool) -> Fact:
+    rate = None if full_at is None else "etl:ask 30/m"
+    return facts.AttemptStarted("r", "n", attempt, rate=rate, full_at=full_at, **more)
+
+
+def test_the_last_start_says_how_much_of_its_rate_is_used_up() -> None:
+    begun = [SUBMITTED, facts.NodeQueued("r", "n"), started(1, 70, queued=True)]
+    assert tables(begun).select(RateRow, {}) == [RateRow("etl:ask 30/m", 70)]
+    again = tables([*begun, FAILED, started(2, 60)])  # the machine's clock was set back in between
+    assert again.select(RateRow, {}) == [RateRow("etl:ask 30/m", 60)]
+
+
+def test_a_start_without_a_rate_uses_none_up() -> None:
+    assert tables([SUBMITTED, started(1)]).select(RateRow, {}) == []
+
+
+def test_a_start_may_be_the_first_of_a_fallback() -> None:
+    def fallbacks(*happened: Fact) -> list[int | None]:
+        return [row.fallback for row in tables([SUBMITTED, *happened]).select(NodeRow, {})]
+
+    queued = facts.NodeQueued("r", "n", 7)
+    assert fallbacks(queued, started(1, queued=True)) == [None]
+    assert fallbacks(queued, started(1, queued=True, fallback=True)) == [0]
+    assert fallbacks(started(1), FAILED, started(2, fallback=True)) == [1]

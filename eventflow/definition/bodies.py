@@ -22,6 +22,11 @@ class Body:
     result: object
     fallback: Body | None = None
 
+    @property
+    def path(self) -> str:
+        """Where Python finds the function: `module:qualname`."""
+        return f"{self.fn.__module__}:{self.fn.__qualname__}"
+
 
 @dataclass(frozen=True, slots=True)
 class BranchBody:

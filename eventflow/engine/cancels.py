@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 
 from eventflow import facts, ids, states
 from eventflow.engine.catalogue import Catalogue
-from eventflow.engine.opened import Opened, OpenRuns
+from eventflow.engine.opened import Opened
+from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
 from eventflow.engine.recovery import cancelled_node
+from eventflow.engine.steps import accepted
 from eventflow.engine.waits import Waits
-from eventflow.errors import InvalidRequest, NotFound, Refused
-from eventflow.facts import Fact, Unit
+from eventflow.errors import InvalidRequest, NotFound
 from eventflow.ports import JournalView, Ports
 from eventflow.projections import NodeRow, RunRow
 
@@ -73,7 +74,7 @@ class Cancels:
     async def _cancel_in(self, opened: Opened, node: str) -> bool:
         """Cancel a node by the run's execution, and tell whether that was still at work."""
         execution = opened.execution
-        await self._accepted(facts.NodeCancelRequested(opened.run, node))
+        await accepted(self._ports, facts.NodeCancelRequested(opened.run, node))
         self._ports.instrument.reached("engine.cancel_node.after")
         if execution is None or execution is not opened.execution or execution.is_suspended:
             return False
@@ -97,7 +98,7 @@ class Cancels:
 
     async def _end_node(self, opened: Opened, node: str) -> None:
         journal = self._ports.journal
-        await self._accepted(facts.NodeCancelRequested(opened.run, node))
+        await accepted(self._ports, facts.NodeCancelRequested(opened.run, node))
         self._ports.instrument.reached("engine.cancel_node.after")
         for child in await journal.select(RunRow, parent=opened.run, state=tuple(states.OPEN_RUN)):
             if child.parent_node == node:
@@ -106,7 +107,7 @@ class Cancels:
             happened = cancelled_node(opened.run, await journal.select(NodeRow, run=opened.run), opened.graph, node)
             if happened is None:
                 raise _nothing(opened.run, node)
-            if await self._accepted(*happened):
+            if await accepted(self._ports, *happened):
                 break
         self._waits.drop(opened.run, node)
         opened.woken = True
@@ -115,7 +116,7 @@ class Cancels:
         while (row := await self._row(run)).state not in states.ENDED_RUN:
             pipeline = None if self._catalogue.definition(row.pipeline) is None else self._catalogue[row.pipeline]
             plan, _ = await planned(self._ports.journal, row, pipeline)
-            if await self._accepted(*plan.facts):
+            if await accepted(self._ports, *plan.facts):
                 self._follow(opened, run, closes=plan.resumes)
                 return
             # One of its waits has just ended.
@@ -130,20 +131,13 @@ class Cancels:
         self._runs.admit(opened.pipeline)
 
     async def _asked(self, row: RunRow, reason: str | None) -> bool:
-        return row.cancel_requested or await self._accepted(facts.CancelRequested(row.run, reason))
+        return row.cancel_requested or await accepted(self._ports, facts.CancelRequested(row.run, reason))
 
     async def _row(self, run: str) -> RunRow:
         rows = await self._ports.journal.select(RunRow, run=run)
         if not rows:
             raise NotFound(f"there is no run {run}")
         return rows[0]
-
-    async def _accepted(self, *happened: Fact) -> bool:
-        try:
-            await self._ports.journal.commit(Unit(self._ports.clock.now(), happened))
-        except Refused:
-            return False
-        return True
 
 
 async def orphans(journal: JournalView, rows: Iterable[RunRow]) -> Sequence[str]:

@@ -21,10 +21,11 @@ from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.intake import Intake
 from eventflow.engine.limits import Limits
-from eventflow.engine.opened import Opened, OpenRuns
+from eventflow.engine.opened import Opened
+from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
 from eventflow.engine.recorded import RecordedRun
-from eventflow.engine.recovery import Plan
+from eventflow.engine.recovery import Plan, has_unwanted_map
 from eventflow.engine.repeats import Repeats
 from eventflow.engine.reruns import RerunPlan
 from eventflow.engine.resolutions import Resolutions
@@ -36,7 +37,7 @@ from eventflow.engine.waits import Waiting, Waits
 from eventflow.errors import EngineClosed, InvalidRequest, NotFound, Refused
 from eventflow.facts import Fact, Unit
 from eventflow.ports import Ports
-from eventflow.projections import GraphRow, KeyRow, PipelineRow, RunRow
+from eventflow.projections import GraphRow, KeyRow, PipelineRow, RateRow, RunRow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -56,9 +57,9 @@ class Engine:
     ) -> None:
         self._ports = ports
         self._values = values
-        limits = Limits(ports.clock, resources or {}, fresh=ports.journal.seq == 0)
-        self._catalogue = Catalogue(limits)
-        self._runs = OpenRuns(ports, values, self._catalogue, limits)
+        self._limits = Limits(ports.clock, resources or {})
+        self._catalogue = Catalogue(self._limits)
+        self._runs = OpenRuns(ports, values, self._catalogue, self._limits)
         self._runs.on_overlap = self._cancel_for
         self._intake = Intake(ports, self._catalogue, self._runs)
         self._waits = Waits(ports, values, self._catalogue, self._runs)
@@ -287,6 +288,7 @@ class Engine:
         journal, instrument = self._ports.journal, self._ports.instrument
         instrument.reached("engine.recovery.before")
         self._catalogue.note_recorded(*(row.digest for row in await journal.select(GraphRow)))
+        self._limits.recall(await journal.select(RateRow))
         rows = await self._left_open()
         plans = [(row, *await self._plan(row)) for row in rows]
         if happened := [fact for _, plan, _ in plans for fact in plan.facts]:
@@ -298,8 +300,8 @@ class Engine:
             if plan.resumes or not plan.cancelled:
                 self._take_up(row, plan, recorded)
         await self._waits.recover()
-        for row in rows:
-            if row.state == states.SUSPENDED and self._waits.count(row.run) < row.waiting:
+        for row, _, recorded in plans:
+            if row.state == states.SUSPENDED and (self._waits.count(row.run) < row.waiting or has_unwanted_map(recorded.nodes)):
                 self._runs.wake(row.run)
         await self._runs.admit_all()
         self._recovered.set()

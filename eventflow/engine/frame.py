@@ -70,10 +70,6 @@ class Run(Protocol):
         """Make the nodes of a scope, and have each wait at its gate or go on where it was."""
         ...
 
-    def ended(self, node: str | None) -> Ended:
-        """Tell how a node of the run, or so far the run, has ended."""
-        ...
-
 
 class Outside(Protocol):
     """What nodes ask of the engine: to wait for the world, and to have other pipelines run."""
@@ -142,6 +138,7 @@ class Frame:
     limits: Limits
     outside: Outside
     owner: Run
+    ended: Callable[[str | None], Ended]
     order: int = 0
     ending: Wish | None = None
     shutdown: bool = False

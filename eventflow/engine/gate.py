@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from eventflow import states
 from eventflow.definition.graph import Dependency, Node
+from eventflow.definition.options import PREDICATE
 from eventflow.engine.rules import Tally, Verdict, verdict
 from eventflow.facts import Failure, Value
 
@@ -80,13 +81,22 @@ class Gate:
         def hear(_: Future[Outcome]) -> None:
             nonlocal is_counted, is_chosen
             first = None if is_counted else _first(outcomes)
-            chosen = not is_chosen and _is_chosen(outcomes)
+            chosen = not is_chosen and self._is_chosen(outcomes)
             is_counted, is_chosen = is_counted or first is not None, is_chosen or chosen
             if first is not None or chosen:
                 self._hear(dependency, first, is_chosen=chosen)
 
         for outcome in outcomes:
             outcome.add_done_callback(hear)
+
+    def _is_chosen(self, alternatives: Sequence[Future[Outcome]]) -> bool:
+        """Tell whether it is known which alternative has a value, if any does; a predicate is told the states of all of them."""
+        for future in alternatives:
+            if not future.done():
+                return False
+            if future.result().has_value and self._node.rule != PREDICATE:
+                return True
+        return True
 
     def _hear_branch(self, future: Future[Outcome]) -> None:
         outcome = future.result()
@@ -160,16 +170,6 @@ def _first(alternatives: Sequence[Future[Outcome]]) -> Outcome | None:
         if outcome.state != states.SKIPPED or outcome.passes:
             return outcome
     return alternatives[-1].result()
-
-
-def _is_chosen(alternatives: Sequence[Future[Outcome]]) -> bool:
-    """Tell whether it is known which alternative has a value, if any does."""
-    for future in alternatives:
-        if not future.done():
-            return False
-        if future.result().has_value:
-            return True
-    return True
 
 
 _PLAIN = Dependency(())

@@ -49,17 +49,19 @@ class Reader(Protocol):
 
 
 async def arguments(node: Node, body: Body, reader: Reader) -> tuple[list[object], dict[str, object]]:
-    """Give what a node's body is called with: positional and named arguments."""
+    """Give what a node's body is called with: positional and named arguments. A fallback is given no more than it takes."""
     named: dict[str, object] = {}
     rest: list[object] = []
     for name, binding in node.inputs.items():
         value = await resolve(binding, body.inputs.get(name, Any), reader)
         if name == POSITIONAL:
-            rest = list(cast("list[object]", value))
+            rest = list(cast("list[object]", value)) if name in body.inputs else []
         elif name == NAMED:
             named.update(cast("dict[str, object]", value))
         else:
             named[name] = value
+    if NAMED not in body.inputs:
+        named = {name: value for name, value in named.items() if name in body.inputs}
     return _in_order(body, named, rest) if rest else ([], named)
 
 

@@ -11,7 +11,8 @@ from eventflow import facts, ids
 from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine.admission import LONGEST_KEY, check_wishes
 from eventflow.engine.catalogue import Catalogue
-from eventflow.engine.opened import Opened, OpenRuns
+from eventflow.engine.opened import Opened
+from eventflow.engine.openruns import OpenRuns
 from eventflow.errors import EngineClosed, InvalidRequest, JournalFull
 from eventflow.facts import Fact
 from eventflow.ports import Ports

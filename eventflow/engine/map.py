@@ -145,7 +145,7 @@ class MapExecution(NodeExecution):
             self._map.nodes,
             partial(self._parameter, index),
             self._heard(),
-            self.frame.owner.ended,
+            self.frame.ended,
             name=f"{self.name}[{self._key(index)}]",
             path=self._path,
         )

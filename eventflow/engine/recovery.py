@@ -7,15 +7,15 @@ Planning twice, or after a crash during the recovery itself, gives the same end:
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from eventflow import codec, facts, states
 from eventflow.definition import graph as graphs
-from eventflow.definition.bodies import AnyBody, Body
-from eventflow.definition.graph import TASK, Graph, Map, Node, joined, outputs, path_of, walk
+from eventflow.definition.bodies import AnyBody, Body, BranchBody, ChildBody, MapBody, WaitBody
+from eventflow.definition.graph import TASK, Branch, Child, Graph, Map, Node, Wait, joined, outputs, path_of, walk
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.inputs import NAMED, POSITIONAL
 from eventflow.errors import ParameterError
@@ -82,6 +82,11 @@ def cancelled_node(run: str, rows: Sequence[NodeRow], graph: Graph, node: str) -
     if row.state in states.ENDED_NODE:
         return None
     return [] if _is_map(row) else [_cancelled_node(run, row)]
+
+
+def has_unwanted_map(rows: Iterable[NodeRow]) -> bool:
+    """Tell whether a map is to be cancelled, which its run does where it goes on."""
+    return any(row.cancel_requested and _is_map(row) for row in rows)
 
 
 def _closed(run: RunRow, nodes: Sequence[NodeRow], graph: Graph, *, fits: bool) -> Plan:
@@ -179,8 +184,10 @@ def _gone(scope: str, node: Node, definition: Definition) -> str | None:
 
 
 def _refusal(node: Node, body: AnyBody) -> str | None:
-    if not isinstance(body, Body) or node.does is not None:
-        return None if isinstance(body, Body) is (node.does is None) else "it is no longer the same kind of node"
+    if not _is_of_kind(node, body):
+        return "it is no longer the same kind of node"
+    if not isinstance(body, Body):
+        return None
     collected = {POSITIONAL, NAMED} & set(node.inputs)
     if not collected <= set(body.inputs):
         return f"it no longer takes {' and '.join(sorted(collected - set(body.inputs)))}"
@@ -190,6 +197,16 @@ def _refusal(node: Node, body: AnyBody) -> str | None:
     except TypeError as error:
         return str(error)
     return None
+
+
+def _is_of_kind(node: Node, body: AnyBody) -> bool:
+    match node.does, body:
+        case Wait(kind=kind), WaitBody():
+            return kind == (states.ANSWER if body.question else states.TIME if "instant" in body.inputs else states.EVENT)
+        case (None, Body()) | (Branch(), BranchBody()) | (Map(), MapBody()) | (Child(), ChildBody()):
+            return True
+        case _:
+            return False
 
 
 def _changed(nodes: Sequence[NodeRow], graph: Graph, definition: Definition) -> dict[str, Node]:

@@ -9,7 +9,7 @@ from eventflow import facts, ids, states
 from eventflow.definition.pipelines import Call, Pipeline
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.intake import Intake
-from eventflow.engine.opened import OpenRuns
+from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
 from eventflow.engine.recorded import recorded_run
 from eventflow.engine.recovery import cancelled_nodes

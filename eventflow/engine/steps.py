@@ -1,4 +1,4 @@
-"""Steps that are gone through to their end, even where whoever asked for them is cancelled meanwhile."""
+"""Steps that are gone through to their end, even where whoever asked for them is cancelled meanwhile; and those that may come too late."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any, ParamSpec, TypeVar
 
 import anyio
 from anyio.abc import TaskGroup
+
+from eventflow.errors import Refused
+from eventflow.facts import Fact, Unit
+from eventflow.ports import Ports
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,3 +36,12 @@ async def whole(tasks: TaskGroup, step: Callable[P, Coroutine[Any, Any, T]], *ar
 
     tasks.start_soon(finish)
     return await result
+
+
+async def accepted(ports: Ports, *happened: Fact) -> bool:
+    """Commit facts as a unit made now, and tell whether the journal took them: something else may have come first."""
+    try:
+        await ports.journal.commit(Unit(ports.clock.now(), happened))
+    except Refused:
+        return False
+    return True

@@ -20,18 +20,17 @@ from eventflow.engine.checkpoints import AttemptCheckpoint
 from eventflow.engine.frame import Wish
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import arguments
-from eventflow.engine.limits import is_limited
+from eventflow.engine.limits import Entry, is_limited
 from eventflow.engine.node import NodeExecution, Placed
-from eventflow.engine.resources import Hold
 from eventflow.errors import Refused
-from eventflow.facts import Unit, Value
+from eventflow.facts import Fact, Failure, Unit, Value
 from eventflow.ports import Slot
 
 
 class TaskExecution(NodeExecution):
     """A task's node. `stop` is there while its body runs."""
 
-    __slots__ = ("_attempt", "_body", "_busy", "_crashes", "_failures", "_is_fallback", "_saved", "_started_at", "stop")
+    __slots__ = ("_attempt", "_body", "_busy", "_crashes", "_failures", "_is_fallback", "_saved", "_started_at", "_takes_over", "stop")
 
     def __init__(self, placed: Placed, body: Body) -> None:
         super().__init__(placed)
@@ -42,6 +41,7 @@ class TaskExecution(NodeExecution):
         self._crashes = past.crashes
         self._failures = past.failures
         self._is_fallback = past.fallback
+        self._takes_over = False
         self._saved = past.saved
         self._started_at = 0
         self._busy: Slot | None = None
@@ -69,34 +69,48 @@ class TaskExecution(NodeExecution):
         if not is_limited(body.options):
             await self._in_slot(body)
             return
-        hold = await self._enter(body.options)
-        if hold is None:
+        entry = await self._enter(body)
+        if entry is None:
+            await self._tire(body.options)
             return
         try:
-            await self._in_slot(body)
+            await self._in_slot(body, entry)
         finally:
             if self._busy is not None and self._busy.running:
                 # A thread that would not stop holds on to what it uses.
-                self._busy.when_ended(hold.release)
+                self._busy.when_ended(entry.release)
             else:
-                hold.release()
+                entry.release()
 
-    async def _in_slot(self, body: Body) -> None:
+    async def _in_slot(self, body: Body, entry: Entry | None = None) -> None:
         async with self.frame.ports.executor.slot(body.fn) as slot:
             if self.wish is not None:
                 return
             self._busy = slot
             self.frame.attempting.add(self)
             try:
-                await self._record_start()
+                await self._record_start(entry)
                 ending, checkpoint = await self._call(body, slot)
                 with anyio.CancelScope(shield=True):
                     await self._record_ending(ending, slot, checkpoint)
             finally:
                 self.frame.attempting.discard(self)
 
-    async def _enter(self, options: TaskOptions) -> Hold | None:
-        """Wait for what an attempt's limits ask for; where that takes too long, the node fails."""
+    async def _enter(self, body: Body) -> Entry | None:
+        """Wait for what an attempt's limits ask for; where that takes too long, give nothing."""
+        frame, until = self.frame, self._queue(body.options)
+        if until is None:
+            return await frame.limits.enter(body, frame.order)
+        with anyio.CancelScope() as scope:
+            timer = frame.ports.clock.call_later(max(0.0, (until - frame.ports.clock.now()) / SECOND), scope.cancel)
+            try:
+                return await frame.limits.enter(body, frame.order)
+            finally:
+                timer.cancel()
+        return None
+
+    def _queue(self, options: TaskOptions) -> int | None:
+        """Note that the node waits for its limits, and give until when, if not for ever."""
         frame = self.frame
         patience = None if options.queue_timeout is None else durations.microseconds(options.queue_timeout)
         until = None if patience is None else frame.ports.clock.now() + patience
@@ -104,18 +118,22 @@ class TaskExecution(NodeExecution):
             frame.ports.journal.enqueue(frame.unit(facts.NodeQueued(frame.run, self.name, until)))
             frame.ports.instrument.reached("engine.node.queued")
             self.queued = True
-        elif self.queued and self.past.queued_until is not None:
+        elif self.queued and self.past.queued_until is not None and not self._is_fallback:
             until = self.past.queued_until
-        if until is None:
-            return await frame.limits.enter(self.node.task, options, frame.order)
-        with anyio.CancelScope() as scope:
-            timer = frame.ports.clock.call_later(max(0.0, (until - frame.ports.clock.now()) / SECOND), scope.cancel)
-            try:
-                return await frame.limits.enter(self.node.task, options, frame.order)
-            finally:
-                timer.cancel()
-        await self.fail(states.QUEUE, TimeoutError(f"nothing became free for it within {options.queue_timeout}"))
-        return None
+        return until
+
+    async def _tire(self, options: TaskOptions) -> None:
+        """Fall back, or fail, because what an attempt asks for hasn't become free in time."""
+        late = TimeoutError(f"nothing became free for it within {options.queue_timeout}")
+        if self._body.fallback is not None and not self._is_fallback:
+            self._is_fallback = self._takes_over = True
+            self._failures, self.due = 0, self.frame.ports.clock.now()
+        elif self._has_value:
+            with anyio.CancelScope(shield=True):
+                if not await self._fall_back(states.QUEUE, failures.failure(late)):
+                    self.is_cancelled = True
+        else:
+            await self.fail(states.QUEUE, late)
 
     @property
     def predicate(self) -> str | Predicate:
@@ -134,20 +152,29 @@ class TaskExecution(NodeExecution):
         return self._body.fallback if self._is_fallback and self._body.fallback is not None else self._body
 
     @property
+    def _has_value(self) -> bool:
+        """Whether a value takes the place of a failure."""
+        return self._body.options.fallback is not NoFallback.NONE and self._body.fallback is None
+
+    @property
     def _on_last_chance(self) -> bool:
         # Of several nodes under which the process died, one is the culprit: each alone, it dies without taking the others along.
         return self._crashes > 0 and self._crashes + 1 >= self._body.options.max_crashes
 
     # One attempt
 
-    async def _record_start(self) -> None:
+    async def _record_start(self, entry: Entry | None) -> None:
         frame = self.frame
         self._attempt += 1
         self.due = None
         queued, self.queued = self.queued, False
-        unit = frame.unit(facts.AttemptStarted(frame.run, self.name, self._attempt, queued=queued))
+        takes_over, self._takes_over = self._takes_over, False
+        used = None if entry is None else entry.start()
+        rate, full_at = (None, None) if used is None else (used.rate, used.full_at)
+        started = facts.AttemptStarted(frame.run, self.name, self._attempt, queued=queued, fallback=takes_over, rate=rate, full_at=full_at)
+        unit = frame.unit(started)
         self._started_at = unit.at
-        if frame.careful or self._body.options.at_most_once:
+        if frame.careful or self._body.options.at_most_once or used is not None:
             with anyio.CancelScope(shield=True):
                 await frame.ports.journal.commit(unit)
         else:
@@ -192,7 +219,7 @@ class TaskExecution(NodeExecution):
             skipped = facts.AttemptSkipped(self.frame.run, self.name, self._attempt, self._started_at, ending.reason)
             await self.settle(Outcome(states.SKIPPED, self.name, by=self.name), skipped)
         elif isinstance(ending, Raised) and is_wanted:
-            await self._fail(ending)
+            await self._fail(ending, slot)
         else:
             await self._be_stopped(slot, begun=not isinstance(ending, Stopped) or ending.begun)
 
@@ -201,19 +228,17 @@ class TaskExecution(NodeExecution):
         try:
             result = await frame.values.keep(ending.result)
         except OSError as error:
-            await self._fail(Raised(error, states.RESULT))
+            await self._fail(Raised(error, states.RESULT), slot)
             return
         try:
             await frame.commit(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result))
         except Refused:
-            # A cancel of the node has become durable in the meantime, and stands.
-            self.is_cancelled = True
-            await self._be_stopped(slot, begun=True)
+            await self._be_unwanted(slot)
             return
         frame.ports.instrument.reached("engine.attempt.succeeded")
         self.tell(Outcome(states.SUCCEEDED, self.name, result))
 
-    async def _fail(self, ending: Raised) -> None:
+    async def _fail(self, ending: Raised, slot: Slot) -> None:
         frame = self.frame
         self._failures += 1
         what = failures.failure(ending.error)
@@ -226,8 +251,9 @@ class TaskExecution(NodeExecution):
         elif self._body.fallback is not None and not self._is_fallback:
             self._is_fallback, self._failures = True, 0
             await self._try_again(Unit(now, (_due(failed, now, fallback=True),)))
-        elif self._body.options.fallback is not NoFallback.NONE and self._body.fallback is None:
-            await self._fall_back(failed)
+        elif self._has_value:
+            if not await self._fall_back(states.FAILED, what, failed):
+                await self._be_unwanted(slot)
         else:
             await self.settle(
                 Outcome(states.FAILED, self.name, failure=what), failed, facts.NodeFailed(frame.run, self.name, states.FAILED)
@@ -239,17 +265,27 @@ class TaskExecution(NodeExecution):
         failed = unit.facts[0]
         self.due = failed.due if isinstance(failed, facts.AttemptFailed) else None
 
-    async def _fall_back(self, failed: facts.AttemptFailed) -> None:
-        frame = self.frame
+    async def _fall_back(self, reason: str, what: Failure, *before: Fact) -> bool:
+        """Let the fallback value take the place of a failure, unless the node is to be cancelled: tells whether it ended so."""
+        frame, told = self.frame, None if before else what
         try:
             result = await frame.values.keep(frame.values.snapshot(self._body.options.fallback, self._body.result))
         except Exception as error:  # noqa: BLE001 - the fallback is a value of the user's: one that can't be kept is none
             frame.ports.instrument.troubled("engine.fallback", error)
-            await self.settle(
-                Outcome(states.FAILED, self.name, failure=failed.failure), failed, facts.NodeFailed(frame.run, self.name, states.FAILED)
-            )
-            return
-        await self.settle(Outcome(states.SUCCEEDED, self.name, result), failed, facts.NodeFellBack(frame.run, self.name, result))
+            failed = facts.NodeFailed(frame.run, self.name, reason, told)
+            await self.settle(Outcome(states.FAILED, self.name, failure=what), *before, failed)
+            return True
+        try:
+            await frame.commit(*before, facts.NodeFellBack(frame.run, self.name, result, told))
+        except Refused:
+            return False
+        self.tell(Outcome(states.SUCCEEDED, self.name, result))
+        return True
+
+    async def _be_unwanted(self, slot: Slot) -> None:
+        # A cancel of the node has become durable in the meantime, and stands.
+        self.is_cancelled = True
+        await self._be_stopped(slot, begun=True)
 
     async def _be_stopped(self, slot: Slot, *, begun: bool) -> None:
         frame = self.frame

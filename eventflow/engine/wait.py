@@ -18,6 +18,7 @@ from eventflow.engine import wanted as wants
 from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.values import INLINE
 from eventflow.engine.wanted import AnswerWanted, EventWanted, OpenWait, TimeWanted, Wanted
 from eventflow.errors import Refused
 from eventflow.facts import Fact
@@ -96,14 +97,14 @@ class WaitExecution(SuspendedExecution):
         )
 
     async def _answer(self) -> AnswerWanted:
-        shown = self.frame.values.snapshot(await self._input("show")) if "show" in self.node.inputs else None
-        return AnswerWanted(
-            self._body.question,
-            _form(self._body.result),
-            self._body.who,
-            msgspec.json.decode(shown.data) if shown is not None and shown.codec == "json" else UNSET,
-            self._default,
-        )
+        shown = await self._shown() if "show" in self.node.inputs else UNSET
+        return AnswerWanted(self._body.question, _form(self._body.result), self._body.who, shown, self._default)
+
+    async def _shown(self) -> object:
+        snapshot = self.frame.values.snapshot(await self._input("show"))
+        if snapshot.codec != "json" or len(snapshot.data) > INLINE:
+            return f"(what is to be shown can't be: {len(snapshot.data)} bytes of {snapshot.codec})"
+        return msgspec.json.decode(snapshot.data)
 
     @property
     def _default(self) -> object:

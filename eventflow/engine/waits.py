@@ -24,7 +24,7 @@ from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.failures import failure
 from eventflow.engine.gate import Outcome
 from eventflow.engine.listening import Listening
-from eventflow.engine.opened import OpenRuns
+from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.values import Values
 from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted
 from eventflow.errors import InvalidRequest, NotFound, Refused

@@ -130,7 +130,8 @@ class DaemonLog(Instrument):
 
     @_note.register
     def _(self, fact: facts.NodeFellBack, at: int) -> None:
-        self._tell(at, "warning", "node fell back", run=fact.run, node=fact.node)
+        error = None if fact.failure is None else str(fact.failure)
+        self._tell(at, "warning", "node fell back", run=fact.run, node=fact.node, error=error)
 
     @_note.register
     def _(self, fact: facts.DecisionMade, at: int) -> None:

@@ -211,7 +211,9 @@ class Model:
             self._end(scope, name, self._body(name, (does,)), closing=True)
         state = self._state(scope)
         for hook in program.hooks:
-            self._hook(scope, f"run_{hook}", GOOD if HOOKED[hook] == state else SKIPPED)
+            called = GOOD if HOOKED[hook] == state else SKIPPED
+            # A cancel may come when the run's hooks have been called already.
+            self._hook(scope, f"run_{hook}", called if self.actual is None else self.actual.get(f"run_{hook}", called))
         return state
 
     def _state(self, scope: Scope) -> str:
@@ -286,7 +288,8 @@ class Model:
             case "run":
                 full = f"{scope.prefix}{scope.group}{step.name}"
                 given = scope.taken(step)
-                return self._map(step, scope) if step.over else self._body(full, step.does, step.seed, given, falls_back=step.falls_back)
+                end = self._map(step, scope) if step.over else self._body(full, step.does, step.seed, given, falls_back=step.falls_back)
+                return self._passing(step, scope) if end.state == SKIPPED else end
             case "skip":
                 return self._passing(step, scope)
             case "failed":

@@ -297,11 +297,16 @@ async def test_a_fallback_that_needs_more_than_its_task_is_given_is_refused() ->
     async def more(value: int, other: int) -> int:
         return value
 
-    with pytest.raises(DefinitionError, match="'other'"):
+    @task(fallback=more)
+    async def fails(value: int) -> int:
+        return value
 
-        @task(fallback=more)
-        async def fails(value: int) -> int:
-            return value
+    @pipeline
+    def falls_back() -> int:
+        return fails(1)
+
+    with pytest.raises(DefinitionError, match="'other'"):
+        _ = falls_back.definition
 
 
 # A crash

@@ -202,6 +202,11 @@ async def test_a_choice_is_waited_for_until_it_is_known_what_is_chosen() -> None
     assert await told(chooses, ("c", "succeeded"), ("a", "failed"), ("b", "skipped")) == [None, None, None, "run"]
 
 
+async def test_a_predicate_is_asked_once_all_have_ended_also_those_that_are_not_chosen() -> None:
+    asks = node(Maybe(OneOf((A, B))), OneOf((C, SEVEN)), rule=PREDICATE)
+    assert await told(asks, ("a", "succeeded"), ("c", "skipped"), ("b", "succeeded")) == [None, None, None, "ask"]
+
+
 async def test_a_skip_by_rule_does_not_wait_for_values_that_nobody_takes() -> None:
     assert (await told(node(Maybe(A), Maybe(B), rule="all_failed"), ("a", "succeeded")))[-1] == "skip"
 
@@ -313,7 +318,10 @@ async def test_any_gate_in_any_order_decides_once_and_as_the_model(one: Node, ou
     ear = Ear(one)
     for name in order:
         already = ear.verdict
-        if await ear.tell(name, outcomes[name]) in ("run", "ask") and already is None:
+        said = await ear.tell(name, outcomes[name])
+        if already is None and said in ("run", "ask"):
             ear.assert_values_are_known(one)
+        if said == "ask":
+            assert all(ear.futures[other].done() for dependency in dependencies(one) for other in dependency.nodes)
     await turns(2)
     assert [verdict for verdict, _ in ear.heard] == [model(one, outcomes)]

@@ -22,6 +22,7 @@ from eventflow import (
     facts,
     maybe,
     pipeline,
+    run_pipeline,
     sleep_until,
     task,
     wait_for,
@@ -184,6 +185,26 @@ async def test_what_is_asked_can_be_seen() -> None:
         await engine.answer(run.id, "approval", {"verdict": "ship"}, "ben")
         assert await run.result() == Decision("ship")
         assert engine.waiting() == []
+
+
+@pytest.mark.parametrize(("value", "said"), [("x" * 20_000, "20002 bytes of json"), (complex(1, 2), "bytes of pickle")])
+async def test_what_is_too_big_or_no_data_is_asked_about_all_the_same(value: Any, said: str) -> None:
+    @task
+    async def makes() -> Any:
+        return value
+
+    @pipeline
+    def showing() -> bool:
+        return approval("Sure?", show=makes())
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(showing.bind())
+        await suspended(world)
+        assert said in str(engine.waiting()[0].shown)
+        assert len(str(engine.waiting()[0].shown)) < 100
+        await engine.answer(run.id, "approval", True)
+        assert await run.result() is True
 
 
 @pytest.mark.parametrize(("answer", "by"), [({"verdict": "maybe"}, "ann"), ({}, "ann"), ("ship", "ann"), (None, "ann"), (object(), "ann")])
@@ -968,6 +989,39 @@ async def test_an_answer_to_a_held_run_is_kept_until_it_fits_again() -> None:
         assert await world.nodes(run) == {"approval": "succeeded", "deploy": "succeeded", "second": "suspended"}
         await engine.answer(run, "second", True)
         assert await engine.result(run) == ["deployed", 1]
+
+
+@pytest.mark.parametrize("kind", ["an instant", "an event", "a child", "a task"])
+async def test_a_run_is_held_whose_question_has_become_something_else(kind: str) -> None:
+    @pipeline
+    def inner() -> object:
+        return show(1)
+
+    def instead() -> Any:
+        match kind:
+            case "an instant":
+                return sleep_until(datetime(2100, 1, 1, tzinfo=UTC), name="approval")
+            case "an event":
+                return wait_for("bank", name="approval")
+            case "a child":
+                return run_pipeline(inner, name="approval")()
+            case _:
+                return show.options(name="approval")(1)
+
+    @pipeline(name="asks")
+    def other() -> str:
+        return deploy.after(instead())(True)
+
+    world = World()
+    async with world.doomed() as engine:
+        run = (await engine.submit(asks.bind())).id
+        await turns(1) if kind == "a task" else await suspended(world)
+    async with world.engine(other) as engine:
+        row = await engine.state(run)
+        assert (row.state, row.reason) == (
+            "held",
+            "what the run hands to node 'approval' no longer fits its task: it is no longer the same kind of node",
+        )
 
 
 async def test_a_deadline_of_a_held_run_is_kept() -> None:

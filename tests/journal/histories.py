@@ -48,6 +48,7 @@ class Chronicle:
         self._runs: dict[str, str] = {}
         self._to_cancel: set[str] = set()
         self._paused: set[str] = set()
+        self._unwanted: set[tuple[str, str]] = set()
         self._nodes: dict[tuple[str, str], tuple[str, int]] = {}
         self._seen: set[tuple[str, str]] = set()
         self._count = 0
@@ -118,6 +119,8 @@ class Chronicle:
         if not legal:
             return None
         fact = self._chance.choice(legal)
+        if isinstance(fact, facts.NodeCancelRequested):
+            self._unwanted.add((run, node))
         tried = attempt + isinstance(fact, facts.AttemptStarted)
         self._nodes[run, node] = (states.apply(states.NODE, state, fact), tried)
         return fact
@@ -125,8 +128,9 @@ class Chronicle:
     def _of_attempt(self, run: str, node: str, attempt: int, at: int) -> Iterator[Fact]:
         """Every fact that could be told of a node that has had an attempt."""
         due, is_last_but_fallback = self._chance.choice((None, at)), self._chance.random() < 0.3
-        yield facts.AttemptStarted(run, node, attempt + 1)
-        yield facts.AttemptSucceeded(run, node, attempt, at, self._value())
+        yield self._started(run, node, attempt + 1, at)
+        if (run, node) not in self._unwanted:  # a durable cancel stands
+            yield facts.AttemptSucceeded(run, node, attempt, at, self._value())
         yield facts.AttemptFailed(run, node, attempt, at, "failed", FAILURE, due, fallback=is_last_but_fallback)
         yield facts.AttemptSkipped(run, node, attempt, at, "nothing to do")
         yield facts.AttemptLost(run, node, attempt, at, "crash", 1)
@@ -135,15 +139,16 @@ class Chronicle:
         yield facts.NodeCancelRequested(run, node)
         if self._nodes[run, node][0] == states.RETRYING:
             yield facts.NodeFailed(run, node, "failed", self._chance.choice((None, FAILURE)))
-            yield facts.NodeFellBack(run, node, self._value())
             yield facts.NodeCancelled(run, node, attempt)
+            if (run, node) not in self._unwanted:
+                yield facts.NodeFellBack(run, node, self._value())
 
     def _before_attempts(self, run: str, node: str, state: str, at: int) -> Iterator[Fact]:
         """Every fact that could be told of a node that has had no attempt: a task that waits for its turn, a branch, a map or a wait."""
         begun = state != states.PENDING
         is_taken, due = self._chance.random() < 0.5, self._chance.choice((None, at + 9))
         if state != states.RUNNING:
-            yield from [facts.AttemptStarted(run, node, 1, queued=begun)] * 4
+            yield from [self._started(run, node, 1, at, queued=begun)] * 4
         yield facts.NodeQueued(run, node, due)
         yield facts.NodeFailed(run, node, "rule", FAILURE, begun=begun)
         yield facts.NodeSkipped(run, node, self._chance.choice((node, "when_n0")))
@@ -151,11 +156,21 @@ class Chronicle:
         yield facts.NodeCancelRequested(run, node)
         yield facts.NodeCancelled(run, node, begun=begun)
         yield facts.BranchDecided(run, node, taken=is_taken, value=self._chance.choice((None, "'yes'")))
-        yield facts.MapExpanded(run, node, 2, self._value())
+        yield facts.MapExpanded(run, node, 2, self._value(), queued=begun)
         yield facts.MapEnded(run, node, 1, self._chance.choice((None, FAILURE)))
         yield facts.NodeSuspended(run, node, self._chance.choice(("event", "answer", "time", "child")), RAW, due)
-        yield facts.NodeAnswered(run, node, self._value(), self._chance.choice((None, "ada")))
         yield facts.NodeReused(run, node, "run-0", self._chance.choice((None, self._value())))
+        if (run, node) not in self._unwanted:
+            yield facts.NodeAnswered(run, node, self._value(), self._chance.choice((None, "ada")))
+            yield facts.NodeFellBack(run, node, self._value(), self._chance.choice((None, FAILURE)))
+
+    def _started(self, run: str, node: str, attempt: int, at: int, *, queued: bool = False) -> Fact:
+        started = facts.AttemptStarted(run, node, attempt, queued=queued)
+        if self._chance.random() < 0.5:
+            return started
+        rate = self._chance.choice(("etl:ask 30/m", "etl:tell 1/d"))
+        is_late = (attempt > 1 or queued) and self._chance.random() < 0.3
+        return msgspec.structs.replace(started, fallback=is_late, rate=rate, full_at=at + self._chance.randrange(99))
 
     def _of_pipeline(self, _at: int) -> Fact:
         return self._chance.choice(

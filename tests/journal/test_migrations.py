@@ -20,7 +20,7 @@ from eventflow.journal.queries import MIGRATIONS, Migration, statements_of
 from eventflow.journal.sqlite import open_sqlite
 from eventflow.journal.verify import verify
 from eventflow.journal.view import read_sqlite
-from eventflow.projections import NodeRow, PipelineRow, RunRow, WaitRow
+from eventflow.projections import NodeRow, PipelineRow, RateRow, RunRow, WaitRow
 from tests.journal.histories import RAW, a_run, submitted, unit
 
 MORE = (
@@ -165,6 +165,7 @@ async def test_the_tables_of_an_old_journal_are_what_its_facts_say_today(old, cl
         records = await journal.records(0, limit=9999)
         assert await journal.select(WaitRow) == []
         assert await journal.select(PipelineRow) == []
+        assert await journal.select(RateRow) == []
     assert verify(old.folder).problems == ()
     assert {row.state for row in runs} == (states.OPEN_RUN | states.ENDED_RUN) - {states.SUSPENDED}
     assert {row.state for row in nodes} == {"running", "retrying", "succeeded", "failed", "upstream_failed", "cancelled"}

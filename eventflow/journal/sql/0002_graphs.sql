@@ -1,4 +1,4 @@
--- What a graph can say beside tasks: runs and nodes that wait, children, pauses, reruns.
+-- What a graph can say beside tasks: runs and nodes that wait, children, pauses, reruns; and how much of the rates is used up.
 
 ALTER TABLE runs ADD COLUMN parent TEXT;
 ALTER TABLE runs ADD COLUMN parent_node TEXT;
@@ -30,4 +30,9 @@ CREATE TABLE pipelines (
     paused   INTEGER NOT NULL,
     since    INTEGER NOT NULL,
     reason   TEXT
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE rates (
+    rate    TEXT    NOT NULL PRIMARY KEY,
+    full_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

@@ -167,4 +167,4 @@ def _result(ending: Fact | None) -> ShownValue | None:
 
 
 def _failure(ending: Fact | None) -> Failure | None:
-    return ending.failure if isinstance(ending, facts.RunFailed | facts.AttemptFailed | facts.NodeFailed) else None
+    return ending.failure if isinstance(ending, facts.RunFailed | facts.AttemptFailed | facts.NodeFailed | facts.NodeFellBack) else None

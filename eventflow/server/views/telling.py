@@ -70,6 +70,10 @@ def _code_changed(fact: facts.CodeChanged, _: int) -> str:
 # Attempts
 
 
+def _attempt_started(fact: facts.AttemptStarted, _: int) -> str:
+    return f"{_TOO_LATE}: attempt {fact.attempt} started, which calls its fallback" if fact.fallback else f"attempt {fact.attempt} started"
+
+
 def _attempt_succeeded(fact: facts.AttemptSucceeded, at: int) -> str:
     return f"attempt {fact.attempt} succeeded after {_since(fact.started_at, at)}"
 
@@ -128,11 +132,16 @@ def _node_failed(fact: facts.NodeFailed, _: int) -> str:
         states.ITEMS: "what it maps over is no good",
         states.INPUT: "what it takes is no good",
         states.DEADLINE: "what it waited for didn't come in time",
-        states.QUEUE: "what it uses didn't become free in time",
+        states.QUEUE: _TOO_LATE,
         states.CHILD: "its child run didn't succeed",
     }
     failure = "" if fact.failure is None else f": {fact.failure}"
     return f"it failed for good: {reasons.get(fact.reason, 'it is not tried again')}{failure}"
+
+
+def _node_fell_back(fact: facts.NodeFellBack, _: int) -> str:
+    why = "" if fact.failure is None else f"{_TOO_LATE}: "
+    return f"{why}its fallback takes the place of a result: {_value(fact.result)}"
 
 
 def _node_skipped(fact: facts.NodeSkipped, _: int) -> str:
@@ -186,6 +195,8 @@ def _since(started_at: int, at: int) -> str:
     return durations.text(max(0, at - started_at) / SECOND)
 
 
+_TOO_LATE = "what it uses didn't become free in time"
+
 _WORDS: Mapping[type[Fact], Callable[[Any, int], str]] = {
     facts.RunSubmitted: _submitted,
     facts.RunStarted: lambda _fact, _at: "it was admitted and started",
@@ -202,7 +213,7 @@ _WORDS: Mapping[type[Fact], Callable[[Any, int], str]] = {
     facts.CodeChanged: _code_changed,
     facts.PipelinePaused: lambda fact, _at: f"pipeline {fact.pipeline} was paused: {fact.reason}",
     facts.PipelineUnpaused: lambda fact, _at: f"pipeline {fact.pipeline} was let go on",
-    facts.AttemptStarted: lambda fact, _at: f"attempt {fact.attempt} started",
+    facts.AttemptStarted: _attempt_started,
     facts.AttemptSucceeded: _attempt_succeeded,
     facts.AttemptFailed: _attempt_failed,
     facts.AttemptSkipped: _attempt_skipped,
@@ -211,7 +222,7 @@ _WORDS: Mapping[type[Fact], Callable[[Any, int], str]] = {
     facts.CheckpointSaved: _checkpoint_saved,
     facts.NodeQueued: _node_queued,
     facts.NodeFailed: _node_failed,
-    facts.NodeFellBack: lambda fact, _at: f"its fallback takes the place of a result: {_value(fact.result)}",
+    facts.NodeFellBack: _node_fell_back,
     facts.NodeSkipped: _node_skipped,
     facts.NodeUpstreamFailed: lambda fact, _at: f"it can't run: it needs {fact.by}, which didn't succeed",
     facts.NodeCancelRequested: lambda _fact, _at: "somebody asked for it to be cancelled",
