@@ -128,7 +128,10 @@ class RunUnpaused(_Fact, frozen=True):
 
 
 class CancelRequested(_Fact, frozen=True):
-    """A person asked for a run's end. From here on the run will be cancelled, whatever crashes. `reason` is given by an overlap."""
+    """A run's end was asked for. From here on it will be cancelled, whatever crashes. No `reason`: a person asked; otherwise what did.
+
+    Runs are also cancelled by an overlap, with the run or the node that began them, and where they are begun anew.
+    """
 
     run: str
     reason: str | None = None
@@ -149,7 +152,7 @@ class RunHeld(_Fact, frozen=True):
 
 
 class RunReleased(_Fact, frozen=True):
-    """A held run fits the code again, and goes on."""
+    """A held run goes on: it fits the code again, a person said so, or it is only to be closed."""
 
     run: str
 
@@ -179,7 +182,7 @@ class PipelineUnpaused(_Fact, frozen=True):
 
 
 class NodeQueued(_Fact, frozen=True):
-    """A node's gate has opened, and it waits for a resource or a rate; what its predicate said is settled. It fails at `due`, if given."""
+    """A node's gate has opened: its predicate, if it has one, said yes, or it waits for a resource or a rate, until `due`, if given."""
 
     run: str
     node: str
@@ -250,7 +253,9 @@ class AttemptLost(_Fact, frozen=True):
 
 
 class AttemptCancelled(_Fact, frozen=True):
-    """A running attempt was stopped because its run was cancelled; `abandoned` where its thread would not stop."""
+    """A running attempt was stopped, because its run or its node is to end: `cancelled`, `abandoned` where its thread would not stop, or
+    `crash` where it had died with the process before.
+    """
 
     run: str
     node: str
@@ -261,7 +266,8 @@ class AttemptCancelled(_Fact, frozen=True):
 
 class NodeFailed(_Fact, frozen=True):
     """A node won't be tried again: its attempts are used up (`failed`), it is `poisoned`, its outcome is `unknown`, a wait ran out of time
-    (`timeout`), or it couldn't begin at all (`begun` is false). `failure` is given where no attempt has one.
+    (`deadline`) or it couldn't begin; `states.py` names all reasons. `begun` is false where it has no row yet. `failure` is given where no
+    attempt has one.
     """
 
     run: str
@@ -349,7 +355,7 @@ class MapEnded(_Fact, frozen=True):
 class NodeSuspended(_Fact, frozen=True):
     """A node waits for an `event`, an `answer`, a `time` or a `child` run, holding nothing. It ends by itself at `due`, if given.
 
-    `wanted` is what it waits for, as `engine/waits.py` writes it.
+    `wanted` is what it waits for, as `engine/wanted.py` writes it.
     """
 
     run: str

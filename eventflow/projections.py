@@ -357,9 +357,9 @@ def _attempt_started(fact: facts.AttemptStarted, seq: int, at: int) -> list[Chan
 
 
 def _started(fact: facts.AttemptStarted, at: int) -> Change:
-    fallback = {"fallback": fact.attempt - 1} if fact.fallback else {}
     if fact.attempt == 1 and not fact.queued:
-        return Insert(NodeRow(fact.run, fact.node, states.RUNNING, 1, started_at=at, **fallback))
+        return Insert(NodeRow(fact.run, fact.node, states.RUNNING, 1, started_at=at))
+    fallback = {"fallback": fact.attempt - 1} if fact.fallback else {}
     previous = {"attempt": (fact.attempt - 1,)}
     return _node(fact, fact.run, fact.node, previous, attempt=fact.attempt, started_at=at, due=None, reason=None, **fallback)
 

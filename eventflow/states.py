@@ -24,12 +24,13 @@ CRASH, SHUTDOWN = "crash", "shutdown"
 POISONED, UNKNOWN = "poisoned", "unknown"
 """Why a node failed whose attempts didn't: see `Task`'s `max_crashes` and `at_most_once`."""
 
-RULE, ITEMS, DEADLINE, QUEUE, ANSWER = "rule", "items", "deadline", "queue_timeout", "answer"
-"""Why a node failed that had no attempt: its predicate raised, its map's lists were no good or too few of its items succeeded, what it
-waited for didn't come in time, it waited too long for a resource, or what it needed to begin was no good."""
+RULE, ITEMS, DEADLINE, QUEUE = "rule", "items", "deadline", "queue_timeout"
+"""Why else a node failed: its predicate raised, its map's lists were no good or too few of its items succeeded, what it waited for didn't
+come in time, it waited too long for its limits. It fails with `INPUT` where what it needed to begin was no good, with `RESULT` where the
+event that it waited for couldn't be stored, and with `CHILD` where its child run didn't succeed."""
 
-EVENT, TIME, CHILD = "event", "time", "child"
-"""What a suspended node can wait for, beside an `answer`."""
+EVENT, ANSWER, TIME, CHILD = "event", "answer", "time", "child"
+"""What a suspended node can wait for."""
 
 FIRED, FILTERED, REFUSED = "fired", "filtered", "refused"
 """What can become of an event at a trigger."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, TypeVar, cast, overload
 
 import msgspec
 
-from eventflow import codec
+from eventflow import codec, ids
 from eventflow.definition import annotations, tracing
 from eventflow.definition.bodies import BranchBody
-from eventflow.definition.graph import Binding, Branch, Maybe, Node, OneOf, Output, Parameter, leaves
+from eventflow.definition.graph import Attribute, Binding, Branch, Maybe, Node, OneOf, Output, Parameter, leaves, parts
 from eventflow.definition.parameters import as_annotated
 from eventflow.definition.references import Reference, Source, shown
 from eventflow.definition.scopes import Decided
@@ -178,6 +180,20 @@ def _named(value: object) -> str:
 
 
 def _name(binding: Binding) -> str:
-    first = next(leaves(binding))
-    name = first.node if isinstance(first, Output) else first.name if isinstance(first, Parameter) else None
-    return f"when_{name.rpartition('.')[2]}" if name else "when"
+    words = (re.sub(r"[^a-z0-9_-]+", "_", word.lower()).strip("_") for word in _words(binding))
+    return "_".join(["when", *filter(None, words)])[: ids.LONGEST_NAME]
+
+
+def _words(binding: Binding) -> Iterator[str]:
+    """Give what names a value in a few words: where it is from, and the way into it. Of several values the first one names them."""
+    match binding:
+        case Output(node=name) | Parameter(name=name):
+            yield name.rpartition(".")[2]
+        case OneOf(items=items):
+            yield from _words(items[0])
+        case Maybe(item=item):
+            yield from _words(item)
+        case _:
+            yield from _words(inside[0]) if (inside := parts(binding)) else ()
+    if isinstance(binding, Output | Parameter | OneOf):
+        yield from (step.name if isinstance(step, Attribute) else str(step.key) for step in binding.steps)

@@ -58,11 +58,11 @@ def function(name: str, value: object) -> None:
 
 
 def exceptions(name: str, value: object) -> tuple[type[BaseException], ...]:
-    """Give a tuple or list of exception classes as a tuple."""
-    kinds = cast("Iterable[object]", value) if isinstance(value, tuple | list) else (None,)
+    """Give an exception class, or a tuple or list of them, as a tuple."""
+    kinds = several(value)
     found = tuple(kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseException))
-    if len(found) != len(tuple(kinds)):
-        raise ValueError(f"{name} is a tuple of exception classes, as in {name}=(OSError,)")
+    if len(found) != len(kinds):
+        raise ValueError(f"{name} is an exception class or a tuple of them, as in {name}=OSError, not {value!r}")
     return found
 
 

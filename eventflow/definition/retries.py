@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from eventflow import durations
 from eventflow.definition import checks, places
 from eventflow.durations import Duration
+
+Exceptions: TypeAlias = type[BaseException] | tuple[type[BaseException], ...]
+"""One class of exceptions, or several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +21,8 @@ class Retry:
 
     `attempts` counts the first one too. The wait before attempt *n + 1* is `delay * backoff ** (n - 1)`, at most `max_delay`, lengthened
     by a random part of up to `jitter` (0.1 is a tenth) so that many failures don't come back at once. Only exceptions that are
-    instances of `on`, not of `unless`, and for which `when(exception)` is true are tried again; a `when` that raises says no.
+    instances of `on`, not of `unless`, and for which `when(exception)` is true are tried again; a `when` that raises says no. `on` and
+    `unless` are one class or several, and are kept as tuples.
 
     An exception that says itself how long to wait is taken at its word: in its attribute `retry_after` (seconds, a duration as text, a
     `timedelta`), or as the header `Retry-After` of its `response`.
@@ -28,8 +33,8 @@ class Retry:
     backoff: float = 1.0
     jitter: float = 0.0
     max_delay: Duration = "1h"
-    on: tuple[type[BaseException], ...] = (Exception,)
-    unless: tuple[type[BaseException], ...] = ()
+    on: Exceptions = (Exception,)
+    unless: Exceptions = ()
     when: Callable[[BaseException], bool] | None = None
 
     def __post_init__(self) -> None:

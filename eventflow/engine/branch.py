@@ -45,10 +45,6 @@ class BranchExecution(NodeExecution):
     async def value(self) -> object:
         return self.outcome.result().state == states.SUCCEEDED
 
-    def _passing(self, outcome: Outcome) -> Outcome:
-        # Decided, it has a value, that it isn't taken: who takes that value runs.
-        return outcome._replace(passes=outcome.state == states.SKIPPED and outcome.by == self.name)
-
     async def _decide_otherwise(self) -> None:
         others = [self.reader.outcome(name) for name in self._branch.otherwise]
         failed = next((one for one in others if one.state not in (states.SUCCEEDED, states.SKIPPED)), None)

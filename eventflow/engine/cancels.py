@@ -27,23 +27,26 @@ class Cancels:
         self._waits = waits
 
     async def cancel(self, run: str, reason: str | None = None) -> None:
-        """Have a run cancelled with its open children: durably, once this returns. Nothing happens where it has ended."""
+        """Have a run cancelled with its open children, and theirs: durably, once this returns. Nothing happens where it has ended."""
         row = await self._row(run)
         if row.state in states.ENDED_RUN:
             return
         self._ports.instrument.reached("engine.cancel.before")
-        # The run first: a child that comes to be after its parent was asked to end is cancelled by the node that began it. One by one,
-        # since a child may end meanwhile, which is no reason to refuse the others.
-        asked = [row] if await self._asked(row, reason) else []
-        asked += [child for child in await self.descendants(run) if await self._asked(child, reason)]
-        self._ports.instrument.reached("engine.cancel.after")
-        for one in asked:
-            await self.carry_out(one.run)
+        left = [row]
+        while left:
+            one = left.pop()
+            if one.cancel_requested or await accepted(self._ports, facts.CancelRequested(one.run, reason)):
+                self._ports.instrument.reached("engine.cancel.after")
+                # Before its children are looked for: from here on it begins none, and cancels by itself what it is just beginning.
+                await self.carry_out(one.run)
+                left += await self._children(one.run)
 
     async def descendants(self, run: str) -> list[RunRow]:
-        """Give a run's open children, theirs, and so on."""
-        children = await self._ports.journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN))
-        return [one for child in children for one in (child, *await self.descendants(child.run))]
+        """Give a run's open children, theirs, and so on, each behind its parent."""
+        found = await self._children(run)
+        for child in found:
+            found += await self._children(child.run)
+        return found
 
     async def carry_out(self, run: str) -> None:
         """Cancel a run whose end is durably asked for: by its execution, where it has one or is to be closed, at once otherwise."""
@@ -100,7 +103,7 @@ class Cancels:
         journal = self._ports.journal
         await accepted(self._ports, facts.NodeCancelRequested(opened.run, node))
         self._ports.instrument.reached("engine.cancel_node.after")
-        for child in await journal.select(RunRow, parent=opened.run, state=tuple(states.OPEN_RUN)):
+        for child in await self._children(opened.run):
             if child.parent_node == node:
                 await self.cancel(child.run, f"the node {node} that began it was cancelled")
         while True:
@@ -130,8 +133,8 @@ class Cancels:
         self._runs.queue(opened)
         self._runs.admit(opened.pipeline)
 
-    async def _asked(self, row: RunRow, reason: str | None) -> bool:
-        return row.cancel_requested or await accepted(self._ports, facts.CancelRequested(row.run, reason))
+    async def _children(self, run: str) -> list[RunRow]:
+        return await self._ports.journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN))
 
     async def _row(self, run: str) -> RunRow:
         rows = await self._ports.journal.select(RunRow, run=run)

@@ -39,8 +39,6 @@ class ChildExecution(SuspendedExecution):
         except Exception as error:  # noqa: BLE001 - arguments and key are the user's: what they raise, or don't fit, is this node's failure
             await self.fail(states.INPUT, error)
             return
-        if self.wish is not None:
-            return
         frame.ports.instrument.reached("engine.child.before")
         with anyio.CancelScope(shield=True):
             await self._begin(submission)

@@ -38,7 +38,7 @@ class Run(Generic[R]):
         return await self._runs.wait(self.id)
 
     async def state(self) -> str:
-        """Give the run's state now: `queued`, `running`, `held`, `succeeded`, `failed` or `cancelled`."""
+        """Give the run's state now: `queued`, `running`, `suspended`, `held`, `succeeded`, `failed` or `cancelled`."""
         return (await self._runs.state(self.id)).state
 
     async def cancel(self) -> None:

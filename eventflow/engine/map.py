@@ -35,7 +35,7 @@ class Items(msgspec.Struct, frozen=True):
 class MapExecution(NodeExecution):
     """A map's node. It begins when its lists are known, and ends when its last item has."""
 
-    __slots__ = ("_axes", "_body", "_items", "_left", "_map", "_next", "_path", "_scopes")
+    __slots__ = ("_axes", "_body", "_items", "_left", "_map", "_path", "_scopes")
 
     def __init__(self, placed: Placed, map_: Map, body: MapBody) -> None:
         super().__init__(placed)

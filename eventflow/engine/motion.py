@@ -254,6 +254,10 @@ class Motion:
         with anyio.CancelScope(shield=True):
             for node in rest:
                 await node.abandon()
+            # Without those that somebody has cancelled in the meantime, whose end is on its way.
+            rest = [node for node in rest if not node.outcome.done() and not node.settling]
+            for node in rest:
+                node.settling = True
             if rest and not await self._cancelled(*rest):
                 for node in rest:
                     await self._cancelled(node)
@@ -270,4 +274,5 @@ class Motion:
 
     def cancelled(self) -> list[Fact]:
         """Give the facts by which what hasn't ended is cancelled."""
-        return [fact for node in self.nodes.values() if not node.outcome.done() for fact in node.cancelled()]
+        left = [node for node in self.nodes.values() if not node.outcome.done() and not node.settling]
+        return [fact for node in left for fact in node.cancelled()]

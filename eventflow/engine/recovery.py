@@ -15,7 +15,7 @@ import msgspec
 from eventflow import codec, facts, states
 from eventflow.definition import graph as graphs
 from eventflow.definition.bodies import AnyBody, Body, BranchBody, ChildBody, MapBody, WaitBody
-from eventflow.definition.graph import TASK, Branch, Child, Graph, Map, Node, Wait, joined, outputs, path_of, walk
+from eventflow.definition.graph import TASK, Branch, Child, Graph, Map, Node, Wait, joined, outputs, path_of, scope_of, walk
 from eventflow.definition.pipelines import Definition
 from eventflow.engine.inputs import NAMED, POSITIONAL
 from eventflow.errors import ParameterError
@@ -27,7 +27,8 @@ from eventflow.projections import NodeRow, RunRow
 class Plan:
     """What recovery does with one run: the facts to commit first, whether it goes on, and with which graph.
 
-    A run that goes on only to be closed is `cancelled`. `reason` says why it doesn't go on, `changed` which nodes take new code.
+    One that is to be cancelled is `cancelled`: it goes on only to be closed, or, where there is nothing to close, is ended by these facts.
+    `reason` says why it is held, `changed` which nodes take new code.
     """
 
     facts: tuple[Fact, ...]
@@ -246,9 +247,4 @@ def _unended(nodes: Sequence[NodeRow], graph: Graph) -> Iterator[tuple[str, str,
             yield "", node.name, node
             if isinstance(node.does, Map):
                 inside = walk(node.does.nodes, f"{node.name}[]")
-                yield from ((_scope_of(path), path, inner) for path, inner in inside)
-
-
-def _scope_of(path: str) -> str:
-    """Give the path of the item that a node is in: names of nodes there are relative to it."""
-    return path[: path.rindex("[]") + 2]
+                yield from ((scope_of(path), path, inner) for path, inner in inside)

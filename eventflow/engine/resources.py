@@ -49,7 +49,7 @@ class Resources:
         """Raise `DefinitionError`, at the place `where`, for a demand that could never be met."""
         for name, amount in uses.items():
             if name not in self._sizes:
-                raise DefinitionError(f"uses={{{name!r}: {amount}}}: there is no such resource; {self._declared()}", where)
+                raise DefinitionError(f"uses={{{name!r}: {amount}}}: there is no such resource; {self._declared()}: {_DECLARING}", where)
             if not 0 < amount <= self._sizes[name]:
                 raise DefinitionError(f"uses={{{name!r}: {amount}}} can never be had: there is {_said(self._sizes[name])} of it", where)
 
@@ -114,7 +114,7 @@ class Resources:
 
     def _declared(self) -> str:
         if not self._sizes:
-            return "none is declared: say how much there is in [tool.eventflow.resources], or open_engine(resources={...})"
+            return "none is declared"
         return f"there is {', '.join(f'{_said(size)} of {name!r}' for name, size in sorted(self._sizes.items()))}"
 
 
@@ -126,6 +126,8 @@ def check_sizes(sizes: Mapping[str, float]) -> None:
         if isinstance(size, bool) or not isinstance(size, int | float) or not 0 < size <= LARGEST:  # pyright: ignore[reportUnnecessaryIsInstance] - settings are what people write
             raise ValueError(f"resource {name!r} is a number above 0 and up to {LARGEST}, not {size!r}")
 
+
+_DECLARING = "say how much there is in [tool.eventflow.resources], open_engine(resources={...}) or run(p.bind(...), resources={...})"
 
 _PARTS = 1_000_000
 """Amounts are counted in millionths, as whole numbers: unlike sums of fractions, theirs are exact."""

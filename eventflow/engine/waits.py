@@ -10,7 +10,6 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
-import anyio
 import msgspec
 from anyio.abc import TaskGroup
 from msgspec import UNSET
@@ -25,11 +24,12 @@ from eventflow.engine.failures import failure
 from eventflow.engine.gate import Outcome
 from eventflow.engine.listening import Listening
 from eventflow.engine.openruns import OpenRuns
+from eventflow.engine.steps import accepted
 from eventflow.engine.values import Values
 from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted
-from eventflow.errors import InvalidRequest, NotFound, Refused
+from eventflow.errors import InvalidRequest, NotFound
 from eventflow.events import Event
-from eventflow.facts import Failure, Inline, Unit
+from eventflow.facts import Failure, Inline
 from eventflow.ports import Ports
 from eventflow.projections import NodeRow, RunRow, WaitRow
 
@@ -145,7 +145,7 @@ class Waits:
     async def answer(self, run: str, node: str, answer: object, by: str | None) -> None:
         """End a wait with a person's answer, durably. Raises `NotFound`, and `InvalidRequest` where the answer can't be taken."""
         wait = self._open.get(run, {}).get(node)
-        if wait is None or wait.taken or not isinstance(wait.wanted, AnswerWanted):
+        if wait is None or not isinstance(wait.wanted, AnswerWanted):
             raise await self._unanswerable(run, node)
         if wait.wanted.who and by not in wait.wanted.who:
             raise InvalidRequest(f"{by or 'nobody in particular'} may not answer this: {', '.join(wait.wanted.who)} may")
@@ -223,10 +223,7 @@ class Waits:
     async def _end(self, wait: OpenWait, outcome: Outcome, happened: facts.NodeAnswered | facts.NodeFailed) -> bool:
         """Record the end of a wait and tell its run, unless it has ended otherwise."""
         self._ports.instrument.reached("engine.wait.before")
-        try:
-            with anyio.CancelScope(shield=True):
-                await self._ports.journal.commit(Unit(self._ports.clock.now(), (happened,)))
-        except Refused:
+        if not await accepted(self._ports, happened):
             return False
         self._ports.instrument.reached("engine.wait.after")
         self.drop(wait.run, wait.node)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
+from eventflow import ids
 from eventflow.definition.bodies import BranchBody
 from eventflow.definition.branches import maybe, one_of, otherwise, when
 from eventflow.definition.graph import Attribute, Branch, Item, Maybe, Node, OneOf, Output, Parameter, dependencies
@@ -160,6 +161,25 @@ def test_several_branches_on_one_value_get_names_of_their_own() -> None:
     assert {name: matches(node) for name, node in found.items() if node.does} == {"when_a": [1], "when_a_2": [2], "when_a_3": [3, 4]}
 
 
+def test_a_branch_is_named_after_the_way_to_its_value() -> None:
+    def body(order: Any, given: Any) -> None:
+        pair = take(order)
+        values = [
+            order.paid, order["country"], pair[0], pair[-1], order.lines[2].isFree, order["land code"], order["100 %"], order["国"],
+            given, given.x, one_of(pair.kind, order).name, maybe(pair.kind), [pair.kind, order], {}, order["x" * 80], order["x" * 90],
+        ]  # fmt: skip
+        for value in values:
+            with when(value):
+                keep()
+
+    assert [name for name, node in nodes(body).items() if node.does] == [
+        "when_order_paid", "when_order_country", "when_take_0", "when_take_-1", "when_order_lines_2_isfree", "when_order_land_code",
+        "when_order_100", "when_order", "when_given", "when_given_x", "when_take_kind_name", "when_take_kind", "when_take_kind_2", "when",
+        "when_order_".ljust(64, "x"), "when_order_".ljust(62, "x") + "_2",
+    ]  # fmt: skip
+    assert all(map(ids.is_name, nodes(body)))
+
+
 def test_otherwise_is_where_none_of_the_blocks_before_it_runs() -> None:
     def body(a: int, b: int) -> None:
         with when(b):
@@ -276,7 +296,7 @@ def test_a_value_of_a_branch_is_there_in_it_and_in_what_it_holds() -> None:
                 take([new])
                 take.after(new)()
 
-    assert nodes(body)["take"].within == "when_deploy"
+    assert nodes(body)["take"].within == "when_deploy_version"
 
 
 def test_a_task_that_passes_its_input_on_may_be_used_outside_of_its_branch() -> None:

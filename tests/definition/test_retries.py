@@ -52,10 +52,11 @@ async def later(error: BaseException) -> bool:
         (lambda: Retry(max_delay=1e11), "is longer than a thousand years"),
         (lambda: Retry(backoff=0.5), "backoff is at least 1"),
         (lambda: Retry(jitter=-1), "jitter at least 0"),
-        (lambda: Retry(on=OSError), r"on is a tuple of exception classes, as in on=\(OSError,\)"),  # type: ignore[arg-type]
-        (lambda: Retry(on=("OSError",)), "on is a tuple of exception classes"),  # type: ignore[arg-type]
-        (lambda: Retry(unless=KeyError), "unless is a tuple of exception classes"),  # type: ignore[arg-type]
-        (lambda: Retry(unless=(5,)), r"as in unless=\(OSError,\)"),  # type: ignore[arg-type]
+        (lambda: Retry(on=int), "on is an exception class or a tuple of them, as in on=OSError, not <class 'int'>"),  # type: ignore[arg-type]
+        (lambda: Retry(on="OSError"), "as in on=OSError, not 'OSError'"),  # type: ignore[arg-type]
+        (lambda: Retry(on=None), "as in on=OSError, not None"),  # type: ignore[arg-type]
+        (lambda: Retry(on=(OSError, "KeyError")), r"on is an exception class or a tuple of them, as in on=OSError, not \(<class"),  # type: ignore[arg-type]
+        (lambda: Retry(unless=OSError()), r"as in unless=OSError, not OSError\(\)"),  # type: ignore[arg-type]
         (lambda: Retry(when="busy"), "when is a function, not 'busy'"),  # type: ignore[arg-type]
         (lambda: Retry(when=later), "when is an async function: write def"),  # type: ignore[arg-type]
     ],
@@ -85,8 +86,14 @@ def test_attempts_count_the_first_one() -> None:
     assert [next_try(retry, ValueError(), failures, 0) for failures in (1, 2, 3)] == [2, 6, None]
 
 
+def test_one_class_is_as_good_as_a_tuple() -> None:
+    retry = Retry(on=OSError, unless=FileNotFoundError)
+    assert (retry.on, retry.unless) == ((OSError,), (FileNotFoundError,))
+    assert retry == Retry(on=(OSError,), unless=(FileNotFoundError,)) == Retry(on=[OSError], unless=[FileNotFoundError])  # type: ignore[arg-type]
+
+
 def test_only_what_is_on_and_not_unless_is_tried_again() -> None:
-    retry = Retry(on=(OSError, KeyError), unless=(FileNotFoundError,))
+    retry = Retry(on=(OSError, KeyError), unless=FileNotFoundError)
     tried = [
         next_try(retry, error, 1, 0) is not None for error in (OSError(), TimeoutError(), KeyError(), FileNotFoundError(), ValueError())
     ]

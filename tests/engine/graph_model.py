@@ -269,7 +269,8 @@ class Model:
 
     def _step(self, step: Step, scope: Scope, around: End | None) -> None:
         end = self._end(scope, step.name, self._judged(step, scope, around), closing=step.is_teardown)
-        for hook in step.hooks:
+        is_known = self.actual is None or f"{scope.prefix}{scope.group}{step.name}" in self.actual
+        for hook in step.hooks if is_known else ():
             said = _behind(around)
             called = SKIPPED if said == SKIP else UPSTREAM_FAILED if said == FAIL else GOOD if HOOKED[hook] == end.state else SKIPPED
             self._hook(scope, f"{step.name}_{hook}", called)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from hypothesis import strategies as st
@@ -11,7 +11,7 @@ from tests.engine import graph_model as model
 from tests.engine.graph_model import Case, Choice, Group, Over, Program, Statement, Step, Take
 
 BODIES = (
-    *((model.GOOD_BODY,) * 7),
+    *((model.GOOD_BODY,) * 12),
     *(model.SLOW, model.SLOW, model.FLAKY, model.BAD_BODY, model.BAD_BODY, model.SKIP_BODY, model.SKIP_BODY, model.STUCK),
 )
 CALM = (model.GOOD_BODY, model.SLOW, model.FLAKY, model.BAD_BODY, model.SKIP_BODY)
@@ -19,6 +19,8 @@ CALM = (model.GOOD_BODY, model.SLOW, model.FLAKY, model.BAD_BODY, model.SKIP_BOD
 
 RULES = (*((model.STRICT,) * len(model.RULES)), *sorted(set(model.RULES) - {model.STRICT}))
 HOOKS = tuple(model.HOOKED)
+KINDS = (*(("step",) * 4), *("map", "map", "each", "choice", "choice", "group", "passing", "teardown"))
+"""What a statement is, as often as it is named."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +63,19 @@ class Writer:
         return tuple(statements)
 
     def statement(self, branches: tuple[str, ...], nesting: int) -> Statement:
-        kind = self.draw(st.sampled_from(["step", "step", "step", "step", "map", "map", "each", "choice", "choice", "group", "teardown"]))
+        kind = self.draw(st.sampled_from(KINDS))
         numbers = self.visible(branches, numbers=True)
-        if kind == "choice" and nesting < 3 and (numbers or self.parameters):
-            return self.choice(branches, nesting)
-        if kind == "group" and nesting < 2:
-            return Group(self.name("g"), self.block(branches, 2, nesting=nesting + 1))
-        if kind == "map" and numbers:
-            return self.mapped(branches)
-        if kind == "each" and numbers and self.depth < 2:
-            return self.each(branches)
-        if kind == "teardown" and self.visible(branches):
-            return self.teardown(branches)
-        return self.step(branches)
+        match kind:
+            case "choice" if nesting < 3 and (numbers or self.parameters):
+                return self.choice(branches, nesting)
+            case "group" if nesting < 2:
+                return Group(self.name("g"), self.block(branches, 2, nesting=nesting + 1))
+            case "each" if numbers and self.depth < 2:
+                return self.each(branches)
+            case "map" | "passing" | "teardown" if numbers:
+                return {"map": self.mapped, "passing": self.passing, "teardown": self.teardown}[kind](branches)
+            case _:
+                return self.step(branches)
 
     # Steps
 
@@ -92,17 +94,17 @@ class Writer:
             falls_back=draw(_rarely),
             hooks=draw(_several(HOOKS)) if draw(_rarely) else (),
         )
-        can_pass = (
-            takes and takes[0].kind == model.PLAIN and takes[0].names[0] in {one.name for one in self.visible(branches, numbers=True)}
-        )
-        if can_pass and rule == model.STRICT and not plain:
-            step = replace(step, passes=draw(st.booleans()))
+        return self.made(step, branches, is_number=True)
+
+    def passing(self, branches: tuple[str, ...]) -> Step:
+        taken = self.draw(st.sampled_from(self.visible(branches, numbers=True)))
+        step = Step(self.name("h"), self.draw(st.integers(0, 3)), (Take(model.PLAIN, (taken.name,)),), does=self.does(), passes=True)
         return self.made(step, branches, is_number=True)
 
     def mapped(self, branches: tuple[str, ...]) -> Step:
         draw, rule = self.draw, self.draw(st.sampled_from(RULES))
         over = [Over(self.list_of(branches, rule))]
-        if draw(_rarely):
+        if draw(st.booleans()):
             over.append(Over(self.list_of(branches, rule), is_own=draw(st.booleans())))
         step = Step(
             self.name("m"),

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from eventflow import RunCancelled, RunFailed, each, facts, maybe, pipeline, run_pipeline, sleep_until, task, when
+from eventflow.definition import graph as graphs
+from eventflow.engine.frame import Wish
 from eventflow.errors import InvalidRequest
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
@@ -320,6 +323,27 @@ async def test_runs_that_would_wait_for_each_other_fail_instead() -> None:
     assert await states_of(world) == {"ping": "failed", "pong": "failed"}
 
 
+async def test_runs_that_would_wait_for_each_other_in_a_ring_fail_instead() -> None:
+    @pipeline
+    def one() -> int:
+        return double(run_pipeline(after_one, key="two")())
+
+    @pipeline
+    def three() -> int:
+        return double(run_pipeline(one, key="one")())
+
+    @pipeline
+    def two() -> int:
+        return double(run_pipeline(three, key="three")())
+
+    after_one: Any = two
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(one.bind(), key="one")
+        with pytest.raises(RunFailed, match="would never end: it waits for this run"):
+            await run.result()
+
+
 async def test_not_waiting_for_itself_is_no_harm() -> None:
     @pipeline
     def itself() -> str:
@@ -390,8 +414,9 @@ async def test_a_run_that_another_one_began_isnt_cancelled_with_who_only_waits_f
         await second.cancel()
         assert (await second.wait()).state == "cancelled"
         assert (await states_of(world))["endless"] == "running"
-        await first.cancel()
-        assert {(await engine.wait(row.run)).state for row in await runs(world)} == {"cancelled"}
+        (shared,) = [row for row in await runs(world) if row.pipeline == "endless"]
+        await engine.cancel(shared.run)
+        assert (await first.wait()).state == "failed"  # it still hears of its child
 
 
 @pytest.mark.parametrize("slow", [False, True])
@@ -430,6 +455,123 @@ async def test_a_cancelled_node_of_a_run_at_work_takes_its_child_along(slow: boo
         assert await run.state() == "running"
         await run.cancel()
         await run.wait()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_who_is_cancelled_with_its_child_doesnt_fail_of_that(whole: bool) -> None:
+    world = World()
+
+    def is_of_parent(unit: Unit) -> bool:
+        return any(isinstance(fact, facts.NodeCancelled) and fact.node == "endless" for fact in unit.facts)
+
+    @pipeline
+    def beside() -> list[int]:
+        return [forever(), run_pipeline(endless)()]
+
+    world.journal = hurdle = Hurdle(world.journal, "commit", is_of_parent)
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        run = await engine.submit(beside.bind())
+        await world.until(facts.AttemptStarted, count=2)
+        await turns()
+        tasks.start_soon(engine.cancel, run.id, None if whole else "endless")
+        await hurdle.reached.wait()
+        await turns()
+        assert (await states_of(world))["endless"] == "cancelled"
+        hurdle.open.set()
+        await turns()
+        assert (await world.nodes(run.id))["endless"] == "cancelled"
+        await run.cancel()
+
+
+async def test_a_cancelled_node_leaves_the_children_of_others_alone() -> None:
+    @pipeline
+    def both() -> list[int]:
+        return [run_pipeline(endless, name="one")(), run_pipeline(endless, name="two")(), forever()]
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(both.bind())
+        await world.until(facts.AttemptStarted, count=3)
+        await turns()
+        await engine.cancel(run.id, "one")
+        await turns()
+        assert {row.parent_node: row.state for row in await runs(world)} == {None: "running", "one": "cancelled", "two": "running"}
+        await run.cancel()
+
+
+async def test_a_run_out_of_time_while_a_child_comes_to_be_takes_it_along() -> None:
+    class OutOfTime(Late):
+        def _commit(self, unit: Unit) -> int:
+            seq = super()._commit(unit)
+            if _has(unit, facts.NodeSuspended):
+                engine._runs.find(run.id).execution._end_early(Wish.TIMEOUT)  # type: ignore[union-attr]
+            return seq
+
+    @pipeline(timeout=10)
+    def limited() -> int:
+        return double(run_pipeline(endless)())
+
+    world = World(journal=OutOfTime())
+    async with world.engine() as engine:
+        run = await engine.submit(limited.bind())
+        with anyio.fail_after(5):
+            assert (await run.wait()).state == "failed"
+        (_, childs) = await runs(world)
+        assert (await engine.wait(childs.run)).state == "cancelled"
+        assert engine.waiting() == []
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_node_that_is_cancelled_while_its_child_comes_to_be_takes_it_along(slow: bool) -> None:
+    world = World(journal=Late() if slow else None)
+    world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.NodeSuspended))
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        run = await engine.submit(above.bind())
+        await hurdle.reached.wait()
+        tasks.start_soon(engine.cancel, run.id, "endless")
+        await turns()
+        hurdle.open.set()
+        assert (await run.wait()).state == "failed"
+        assert (await world.nodes(run.id))["endless"] == "cancelled"
+        for row in await runs(world):
+            assert (await engine.wait(row.run)).state in ("failed", "cancelled")
+        assert engine.waiting() == []
+
+
+@pytest.mark.parametrize("turn", range(0, 60, 3))
+async def test_at_whatever_moment_a_parent_is_cancelled_no_child_that_isnt_waited_for_goes_on(turn: int) -> None:
+    @task
+    async def then(name: str) -> str:
+        return name
+
+    @pipeline
+    def several() -> object:
+        first = run_pipeline(endless, wait=False, name="one")()
+        second = then.after(run_pipeline(endless, wait=False, name="two", after=[then(first)])())(first)
+        return [second, forever()]
+
+    world = World(journal=Late())
+    async with world.engine() as engine:
+        run = await engine.submit(several.bind())
+        await turns(turn)
+        await run.cancel()
+        with pytest.raises(RunCancelled):
+            await run.result()
+        await turns(100)
+        assert {row.state for row in await runs(world)} == {"cancelled"}
+
+
+async def test_a_long_line_of_descendants_is_cancelled() -> None:
+    world = World()
+    runs_in_line = [f"{number:032x}" for number in range(60)]
+    graph = endless.definition
+    await world.journal.commit(Unit(1, (facts.GraphRecorded(graph.version, msgspec.Raw(graphs.encode(graph.graph))),)))
+    for parent, run in zip([None, *runs_in_line], runs_in_line, strict=False):
+        submitted = facts.RunSubmitted(run, "endless", graph.version, msgspec.Raw(b"{}"), parent=parent)
+        await world.journal.commit(Unit(1, (submitted,)))
+    async with world.engine() as engine:  # where nobody knows the pipeline, so that all are held
+        await engine.cancel(runs_in_line[0])
+        assert {row.state for row in await runs(world)} == {"cancelled"}
 
 
 async def test_a_run_out_of_time_takes_the_child_along_that_it_waits_for() -> None:

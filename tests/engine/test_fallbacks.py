@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
+import anyio
 import pytest
 
 from eventflow import DefinitionError, Retry, RunFailed, current, each, facts, pipeline, task
@@ -12,7 +14,7 @@ from eventflow.durations import SECOND
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
 from eventflow.projections import AttemptRow
-from tests.engine.world import World, turns
+from tests.engine.world import Hurdle, World, holding, turns
 
 
 class Calls:
@@ -307,6 +309,221 @@ async def test_a_fallback_that_needs_more_than_its_task_is_given_is_refused() ->
 
     with pytest.raises(DefinitionError, match="'other'"):
         _ = falls_back.definition
+
+
+# What waits too long for its turn
+
+
+async def queued_too_long(world: World, *waiting: Any) -> list[Any]:
+    """Have pipelines wait for a gpu that isn't given back, until all of them have ended. Gives their runs."""
+
+    @task(uses={"gpu": 1})
+    async def hold() -> None:
+        await asyncio.sleep(1000)
+
+    @pipeline
+    def holding() -> None:
+        hold()
+
+    async with world.engine() as engine:
+        await engine.submit(holding.bind())
+        await turns()
+        runs = [await engine.submit(pipe.bind()) for pipe in waiting]
+        await turns()
+        await world.clock.advance(60)
+        for run in runs:
+            await run.wait()
+    return [run.id for run in runs]
+
+
+async def test_a_fallback_value_takes_the_place_of_what_waits_too_long() -> None:
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=[7])
+    async def train() -> list[int]:
+        return []
+
+    @pipeline
+    def falls_back() -> object:
+        return show(train())
+
+    world = World(resources={"gpu": 1})
+    (run,) = await queued_too_long(world, falls_back)
+    assert await world.nodes(run) == {"train": "succeeded", "show": "succeeded"}
+    assert await world.attempts(run, "train") == []
+    (fell_back,) = await world.facts(facts.NodeFellBack)
+    assert fell_back.failure.message == "nothing became free for it within 1m"
+    async with world.engine(falls_back) as engine:
+        assert await engine.result(run) == [7]
+
+
+async def test_a_fallback_task_is_called_in_place_of_what_waits_too_long() -> None:
+    calls = Calls()
+
+    @task(retry=Retry(attempts=2, delay=0))
+    async def small(rate: float) -> str:
+        calls.note(f"small {rate} {current().attempt}")
+        if current().attempt == 1:
+            raise OSError("not yet")
+        return "small"
+
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=small)
+    async def large(rate: float) -> str:
+        calls.note("large")
+        return "large"
+
+    @pipeline
+    def falls_back() -> object:
+        return show(large(0.5))
+
+    world = World(resources={"gpu": 1})
+    (run,) = await queued_too_long(world, falls_back)
+    assert calls.seen == ["small 0.5 1", "small 0.5 2"]
+    assert await world.nodes(run) == {"large": "succeeded", "show": "succeeded"}
+    assert await world.attempts(run, "large") == [("failed", "error"), ("succeeded", None)]
+    assert [(fact.queued, fact.fallback) for fact in await world.facts(facts.AttemptStarted) if fact.node == "large"] == [
+        (True, True),
+        (False, False),
+    ]
+
+
+async def test_a_fallback_task_that_waits_too_long_as_well_fails_the_node() -> None:
+    @task(uses={"gpu": 1}, queue_timeout="20s", fallback=5)
+    async def small() -> int:
+        return 0
+
+    @task(uses={"gpu": 1}, queue_timeout="30s", fallback=small)
+    async def large() -> int:
+        return 1
+
+    @pipeline
+    def falls_back() -> int:
+        return large()
+
+    world = World(resources={"gpu": 1})
+    (run,) = await queued_too_long(world, falls_back)
+    (failed,) = await world.facts(facts.NodeFailed)
+    assert (failed.reason, failed.failure.message) == ("queue_timeout", "nothing became free for it within 20s")
+    assert (await world.run(run)).state == "failed"
+
+
+async def test_a_retry_that_waits_too_long_falls_back_too() -> None:
+    @task(limit="1/h", retry=Retry(attempts=3, delay=1), queue_timeout="1m", fallback=5)
+    async def fails() -> int:
+        raise ValueError("no good")
+
+    @pipeline
+    def falls_back() -> int:
+        return fails()
+
+    world = World()
+    assert await result(world, falls_back) == 5
+    (run,) = [fact.run for fact in await world.facts(facts.RunSubmitted)]
+    assert await world.attempts(run, "fails") == [("failed", "error")]
+
+
+async def test_a_fallback_value_that_cant_be_kept_fails_what_waits_too_long() -> None:
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=threading.Lock())
+    async def train() -> Any:
+        return 1
+
+    @pipeline
+    def falls_back() -> Any:
+        return train()
+
+    world = World(resources={"gpu": 1})
+    (run,) = await queued_too_long(world, falls_back)
+    assert (await world.node(run, "train")).reason == "queue_timeout"
+
+
+async def test_a_fallback_that_took_over_in_the_queue_goes_on_after_a_crash() -> None:
+    calls = Calls()
+
+    @task
+    async def small() -> str:
+        calls.note("small")
+        if calls.seen.count("small") == 1:
+            await asyncio.sleep(1000)
+        return "small"
+
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=small)
+    async def large() -> str:
+        calls.note("large")
+        await asyncio.sleep(1000)
+        return "large"
+
+    @pipeline
+    def falls_back() -> str:
+        return large()
+
+    world = World(resources={"gpu": 1})
+    async with world.doomed() as engine:
+        await engine.submit(falls_back.bind())
+        await turns()
+        run = (await engine.submit(falls_back.bind())).id
+        await turns()
+        await world.clock.advance(60)
+        assert calls.seen == ["large", "small"]
+    async with world.engine(falls_back) as engine:
+        assert await engine.result(run) == "small"
+    assert await world.attempts(run, "large") == [("lost", "crash"), ("succeeded", None)]
+
+
+async def test_a_fallback_task_waits_its_own_time_after_a_restart_too() -> None:
+    @task(uses={"gpu": 1}, queue_timeout="20s")
+    async def small() -> int:
+        return 0
+
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=small)
+    async def large() -> int:
+        await asyncio.sleep(1000)
+        return 1
+
+    @pipeline
+    def falls_back() -> int:
+        return large()
+
+    world = World(resources={"gpu": 1})
+    async with world.doomed() as engine:
+        await engine.submit(falls_back.bind())
+        await turns()
+        run = (await engine.submit(falls_back.bind())).id
+        await turns()
+        await world.clock.advance(30)
+    async with world.engine(falls_back) as engine:
+        await world.clock.advance(49)
+        assert (await world.node(run, "large")).state == "queued"
+        await world.clock.advance(1)
+        assert (await engine.wait(run)).state == "failed"
+
+
+@pytest.mark.parametrize("in_queue", [False, True])
+async def test_a_cancel_that_is_durable_before_the_fallback_stands(in_queue: bool) -> None:
+    @task(uses={"gpu": 1}, queue_timeout="1m", fallback=5)
+    async def train(waits: bool) -> int:
+        if waits:
+            await asyncio.sleep(1000)
+        raise ValueError("no good")
+
+    @pipeline
+    def falls_back(waits: bool) -> int:
+        return train(waits)
+
+    world = World(resources={"gpu": 1})
+    hurdle = world.journal = Hurdle(world.journal, "commit", holding(facts.NodeFellBack))
+    async with world.engine() as engine:
+        if in_queue:
+            await engine.submit(falls_back.bind(True))
+            await turns()
+        run = await engine.submit(falls_back.bind(False))
+        await turns()
+        await world.clock.advance(60)
+        await hurdle.reached.wait()
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(engine.cancel, run.id, "train")
+            await world.until(facts.NodeCancelRequested)
+            hurdle.open.set()
+        assert (await run.wait()).state == "failed"
+    assert await world.nodes(run.id) == {"train": "cancelled"}
+    assert not await world.holds(facts.NodeFellBack)
 
 
 # A crash

@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from eventflow import Observation, Retry, RunCancelled, RunFailed, Trigger, approval, current, each, facts, pipeline, task
+from eventflow import Observation, Retry, RunCancelled, RunFailed, Trigger, approval, current, each, facts, pipeline, task, when
 from eventflow.errors import DefinitionError, InvalidRequest, NotFound
 from eventflow.ports import Instrument
 from eventflow.projections import NodeRow, PipelineRow
@@ -159,6 +159,57 @@ async def test_a_suspended_run_is_in_nobodys_way() -> None:
             await world.until(facts.RunSuspended, count=count)
             await turns()
         assert await shown(world) == ["suspended"] * 3
+
+
+async def test_a_woken_run_is_no_new_run_that_could_be_skipped() -> None:
+    stage, world = Stage(), World()
+
+    @task
+    async def stay(number: int) -> int:
+        return await stage.stay(number)
+
+    @pipeline(max_active_runs=1, on_overlap="skip")
+    def asks(number: int) -> int:
+        with when(number):
+            approval("Sure?")
+        return stay(number)
+
+    async with world.engine() as engine:
+        first = await engine.submit(asks.bind(1))
+        await turns()
+        stage.go(1)
+        await world.until(facts.RunSuspended)
+        await turns()
+        second = await engine.submit(asks.bind(0))
+        await turns()
+        await engine.answer(first.id, "approval", True)
+        await turns()
+        assert await shown(world) == ["queued", "running"]
+        stage.go(0)
+        assert (await second.result(), await first.result()) == (0, 1)
+
+
+async def test_who_is_to_be_replaced_isnt_admitted_in_between() -> None:
+    stage, closed = Stage(), anyio.Event()
+
+    @task
+    async def close() -> None:
+        await closed.wait()
+
+    act = staged(stage, max_active_runs=1, on_overlap="cancel_running", finally_=[close])
+    world = World(journal=Late())
+    async with world.engine() as engine:
+        for number in range(2):
+            await engine.submit(act.bind(number))
+            await turns()
+        assert await shown(world) == ["running", "queued"]  # the first one is being closed
+        third = await engine.submit(act.bind(2))
+        closed.set()
+        await turns(100)
+        stage.go(2)
+        assert await third.result() == 2
+        assert await shown(world) == ["cancelled", "cancelled", "succeeded"]
+    assert stage.seen == [0, 2]
 
 
 async def test_several_at_once_overlap_only_beyond_their_number() -> None:
@@ -958,7 +1009,9 @@ async def test_a_map_and_an_item_of_it(busy: bool, slow: bool) -> None:
     assert nodes == {
         **{f"item[{number}].approval": "cancelled" for number in range(3)},
         **{f"item[{number}].show": "upstream_failed" if number == 1 else "cancelled" for number in range(3)},
-        "item": "cancelled", "anyway": "succeeded", "stay": "succeeded",
+        "item": "cancelled",
+        "anyway": "succeeded",
+        "stay": "succeeded",
     }
     assert await world.journal.select(NodeRow, state="suspended") == []
 
@@ -1006,6 +1059,27 @@ async def test_a_node_of_a_run_that_hasnt_begun_or_is_held_cant_be_cancelled_by_
             await engine.cancel(first, "stay")
         with pytest.raises(NotFound):
             await engine.cancel("0" * 32, "stay")
+
+
+async def test_a_node_of_a_run_that_was_woken_and_waits_for_its_turn() -> None:
+    @pipeline
+    def asks() -> object:
+        return anyway.after(show(approval("Sure?")))()
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(asks.bind())
+        await world.until(facts.RunSuspended)
+        await turns()
+        await engine.pause_pipeline("asks")
+        await engine.answer(run.id, "approval", True)
+        await engine.cancel(run.id, "show")
+        with pytest.raises(NotFound, match="no node 'approval' that hasn't ended"):
+            await engine.cancel(run.id, "approval")
+        assert await run.state() == "queued"
+        await engine.unpause_pipeline("asks")
+        assert (await run.wait()).state == "failed"
+    assert await world.nodes(run.id) == {"approval": "succeeded", "show": "cancelled", "anyway": "succeeded"}
 
 
 async def test_a_node_that_isnt_there_is_not_found_in_a_run_at_rest() -> None:

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
@@ -20,9 +19,9 @@ from eventflow.engine.engine import Engine
 from eventflow.errors import InvalidRequest, NotFound
 from eventflow.facts import Fact, Unit
 from eventflow.journal.memory import MemoryJournal
-from tests.engine.graph_model import CANCELLED, PREDICATE, Choice, Group, Model, Number, Program, Statement, Step
+from tests.engine.graph_model import CANCELLED, PREDICATE, RULES, Choice, Group, Model, Number, Program, Statement, Step
 from tests.engine.plays import ASKED, Play
-from tests.engine.programs import programs
+from tests.engine.programs import BODIES, programs
 from tests.engine.world import World, turns
 
 ENOUGH = 60
@@ -102,6 +101,9 @@ async def assert_as_the_model(play: Play, world: World, run: str, state: str) ->
     model = Model(play.branches)
     assert state == model.run(play.program)
     assert await world.nodes(run) == {name: end.state for name, end in model.ends.items()}
+    given = {fact.node: fact.result for fact in await world.facts(facts.AttemptSucceeded, facts.NodeFellBack)}
+    numbers = {name: bytes(result.json) for name, result in given.items() if bytes(result.json) != b"null"}
+    assert numbers == {name: canonical(_as_data(model.ends[name].value)) for name in numbers}
     if state == "succeeded":
         wanted = [_plain(model.ends[name]) for name in names_of(play)]
         (ended,) = await world.facts(facts.RunSucceeded)
@@ -263,18 +265,32 @@ async def test_a_cancelled_run_is_closed_as_the_model_says_after_a_crash_at_any_
     await assert_as_the_model_of_a_cancel(play, world, run, state)
 
 
-@pytest.mark.parametrize("kind", ["Choice", "Group", "each", "over", "passes", "teardown", "predicate", "hooks", "stuck", "falls_back"])
-def test_programs_have_everything_in_them(kind: str) -> None:
+def test_programs_have_everything_in_them() -> None:
     found: set[str] = set()
 
-    @settings(PATIENT, max_examples=60, database=None)
+    @settings(PATIENT, max_examples=100, database=None)
     @given(program=programs())
     def collect(program: Program) -> None:
         for _, statement in _walk(program.body, ""):
             found.add(type(statement).__name__)
             if isinstance(statement, Step):
-                found.update(name for name in ("each", "over", "passes", "hooks", "falls_back") if getattr(statement, name))
-                found.update({statement.rule, *statement.does, *(["teardown"] if statement.is_teardown else [])})
+                found.update(name for name in ("each", "over", "passes", "hooks", "falls_back", "is_teardown") if getattr(statement, name))
+                found.update({statement.rule, *statement.does, *(f"takes {take.kind}" for take in statement.takes)})
+                found.update("across" if over.is_own else "in step" for over in statement.over[1:])
 
     collect()
-    assert kind in found
+    assert found >= {
+        "Choice",
+        "Group",
+        "each",
+        "over",
+        "across",
+        "in step",
+        "passes",
+        "is_teardown",
+        "hooks",
+        "falls_back",
+        *RULES,
+        *BODIES,
+    }
+    assert found >= {f"takes {kind}" for kind in ("plain", "maybe", "one_of", "one_of_or", "maybe_one_of", "parameter")}

@@ -256,8 +256,9 @@ PERIODS = {"s": 1, "m": 60, "h": 3600}
 
 @dataclass(frozen=True)
 class Ask:
-    """Somebody wants to start. He takes `hesitates` seconds once he may, and then leaves it, where he `leaves`."""
+    """Some want to start. Once one may, he hesitates for so many periods, and then leaves it, where he `leaves`."""
 
+    people: int
     hesitates: float
     leaves: bool
 
@@ -278,12 +279,13 @@ class Restart:
 
 steps = st.lists(
     st.one_of(
-        st.builds(Ask, st.sampled_from([0.0, 0.0, 0.0, 0.4, 3.0]), st.booleans()),
+        st.builds(Ask, st.integers(1, 6), st.sampled_from([0.0, 0.0, 0.0, 0.4, 3.0]), st.sampled_from([False, False, False, True])),
         st.builds(Pass, st.floats(0, 0.3)),
         st.builds(Pass, st.floats(0, 3)),
         st.builds(Restart, st.one_of(st.just(0.0), st.floats(0, 1.5))),
     ),
-    max_size=60,
+    min_size=8,
+    max_size=40,
 )
 
 
@@ -333,7 +335,8 @@ class Scene:
         async with anyio.create_task_group() as tasks:
             for step in steps:
                 if isinstance(step, Ask):
-                    tasks.start_soon(self.ask, step)
+                    for _ in range(step.people):
+                        tasks.start_soon(self.ask, step)
                     await turns()
                 else:
                     await self.clock.advance(step.periods * self.period)
@@ -352,7 +355,7 @@ class Scene:
 
 
 @settings(max_examples=150, deadline=None)
-@given(count=st.one_of(st.integers(1, 4), st.integers(1, 50)), unit=st.sampled_from("smh"), steps=steps)
+@given(count=st.integers(1, 12), unit=st.sampled_from("smh"), steps=steps)
 def test_over_restarts_as_many_start_as_the_rate_allows_and_never_more(count: int, unit: str, steps: list[Ask | Pass | Restart]) -> None:
     async def main() -> None:
         await Scene(count, unit).follow(steps)

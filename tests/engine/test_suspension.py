@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import anyio
 import pytest
 
-from eventflow import Observation, Retry, RunFailed, approval, each, facts, maybe, pipeline, sleep_until, task, wait_for, when
+from eventflow import Ended, Observation, Retry, RunFailed, approval, each, facts, maybe, pipeline, sleep_until, task, wait_for, when
 from eventflow.durations import SECOND
+from eventflow.engine.frame import Wish
 from eventflow.engine.run import RunExecution
-from eventflow.errors import InvalidRequest
+from eventflow.errors import InvalidRequest, NotFound
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
 from eventflow.ports import Instrument
-from eventflow.projections import RunRow
+from eventflow.projections import NodeRow, RunRow
 from tests.engine.sources import dispatch, event, runs
 from tests.engine.world import Hurdle, Late, World, holding, turns
 
@@ -312,6 +315,25 @@ async def test_a_second_answer_to_a_run_in_the_queue_wakes_it_once() -> None:
     assert len(await world.facts(facts.RunWoken)) == len(await world.facts(facts.RunSuspended)) == 1
 
 
+async def test_answers_that_come_in_the_queue_dont_wake_a_run_again_later() -> None:
+    @pipeline
+    def asks_thrice() -> list[object]:
+        return [approval("One?", name="one"), approval("Two?", name="two"), approval("Three?", name="three")]
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(asks_thrice.bind())
+        await suspended(world)
+        await engine.pause_pipeline("asks_thrice")
+        await engine.answer(run.id, "one", True)
+        await engine.answer(run.id, "two", True)
+        await engine.unpause_pipeline("asks_thrice")
+        await suspended(world, count=2)
+        assert len(await world.facts(facts.RunWoken)) == 1
+        await engine.answer(run.id, "three", True)
+        assert await run.result() == [True, True, True]
+
+
 async def test_one_of_several_answers_wakes_and_the_rest_is_waited_for_again() -> None:
     world = World()
     async with world.engine() as engine:
@@ -445,6 +467,29 @@ async def test_the_time_in_which_no_process_was_there_is_not_run_time() -> None:
         await world.clock.advance(1)
         with pytest.raises(RunFailed, match="longer than its 10 s"):
             await engine.result(run)
+
+
+async def test_a_timeout_in_the_turn_in_which_the_run_comes_to_rest_changes_nothing() -> None:
+    @pipeline(timeout=10)
+    def limited() -> object:
+        return show(approval("Sure?", after=[show(1)]))
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(limited.bind())
+        await turns(1)
+        execution: Any = engine._runs.find(run.id).execution  # type: ignore[union-attr]
+        rest = execution._motion._came_to_rest
+
+        def rest_and_time_out() -> None:
+            rest()
+            execution._end_early(Wish.TIMEOUT)
+
+        execution._motion._came_to_rest = rest_and_time_out
+        await suspended(world)
+        assert (await run.state(), (await world.nodes(run.id))["approval"]) == ("suspended", "suspended")
+        await engine.answer(run.id, "approval", True)
+        assert await run.result() is True
 
 
 # What it holds
@@ -620,6 +665,41 @@ async def test_an_answer_and_a_cancel_at_the_same_time_end_the_run(journal: type
             assert len(closed) == closes
 
 
+async def test_whatever_is_asked_of_a_run_at_rest_at_the_same_time_it_ends() -> None:
+    """Answers, cancels of nodes and of the run itself, a pause: in all orders, a few turns apart, with a journal that takes its time."""
+    kinds = ["answer one", "answer two", "cancel two", "cancel show", "cancel the run", "pause"]
+    chance = Random(7)
+    for _ in range(150):
+        world, asked = World(journal=Late()), chance.sample(kinds, chance.randint(2, 5))
+        async with world.engine() as engine:
+            run = await engine.submit(asks_twice.bind())
+            await suspended(world)
+
+            async def ask(what: str, engine: Any = engine, run: str = run.id) -> None:
+                with contextlib.suppress(InvalidRequest, NotFound):
+                    verb, _, node = what.partition(" ")
+                    if verb == "answer":
+                        await engine.answer(run, node, True)
+                    elif verb == "cancel":
+                        await engine.cancel(run, None if node == "the run" else node)
+                    else:
+                        await engine.pause(run)
+                        await engine.unpause(run)
+
+            async with anyio.create_task_group() as tasks:
+                for what in asked:
+                    tasks.start_soon(ask, what)
+                    await turns(chance.randint(0, 12))
+            await turns(100)
+            for node in ("one", "two"):
+                await ask(f"answer {node}")
+            with anyio.fail_after(5):
+                ended = await run.wait()
+            assert engine.waiting() == []
+            assert ended.state == "cancelled" or "cancel the run" not in asked or ended.state in ("succeeded", "failed")
+        assert await world.journal.select(NodeRow, run=run.id, state="suspended") == [], asked
+
+
 async def test_a_suspended_run_is_closed_when_it_is_cancelled() -> None:
     closed: list[str] = []
 
@@ -631,7 +711,11 @@ async def test_a_suspended_run_is_closed_when_it_is_cancelled() -> None:
     async def stop(cluster: str) -> None:
         closed.append(cluster)
 
-    @pipeline(max_active_runs=1)
+    @task
+    async def tell(ended: Ended) -> None:
+        closed.append(ended.state)
+
+    @pipeline(max_active_runs=1, on_cancel=[tell], on_failure=[tell])
     def opens() -> object:
         cluster = start()
         done = show(approval("Sure?", show=cluster))
@@ -645,8 +729,9 @@ async def test_a_suspended_run_is_closed_when_it_is_cancelled() -> None:
         await run.cancel()
         assert engine.waiting() == []
         assert (await run.wait()).state == "cancelled"
-        assert closed == ["cluster"]
-    assert await world.nodes(run.id) == {"start": "succeeded", "approval": "cancelled", "show": "cancelled", "stop": "succeeded"}
+        assert sorted(closed) == ["cancelled", "cluster"]
+    nodes = await world.nodes(run.id)
+    assert [nodes[name] for name in ("start", "approval", "show", "stop")] == ["succeeded", "cancelled", "cancelled", "succeeded"]
 
 
 async def test_events_and_instants_wake_as_answers_do() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -30,11 +31,14 @@ from eventflow import (
 )
 from eventflow.durations import SECOND
 from eventflow.engine.engine import Engine
+from eventflow.engine.frame import Wish
+from eventflow.engine.wanted import EventWanted
 from eventflow.errors import InvalidRequest, NotFound
+from eventflow.facts import Unit
 from eventflow.ports import Instrument
-from eventflow.projections import WaitRow
+from eventflow.projections import EventRow, WaitRow
 from tests.engine.sources import dispatch, event
-from tests.engine.world import Hurdle, World, holding, turns
+from tests.engine.world import Hurdle, Late, World, holding, turns
 
 
 class Decision(msgspec.Struct):
@@ -92,6 +96,13 @@ async def tell(engine: Engine, *names: str, source: str = "bank", data: Any = No
     events = tuple(event(name, {} if data is None else data, source=source, **fields) for name in names)
     await dispatch(engine).accept(source, Observation(events=events), b"null")
     await turns()
+
+
+async def recorded(world: World, name: str, **fields: Any) -> None:
+    """Have an event be durable of which no process could tell anybody any more."""
+    data = msgspec.Raw(msgspec.json.encode(fields.pop("data", {})))
+    happened = facts.EventRecorded(f"event-{name}", "bank", name, fields.pop("type", "test"), 5, data, fields.pop("subject", None))
+    await world.journal.commit(Unit(world.clock.now(), (happened,)))
 
 
 def hours(count: float) -> float:
@@ -349,7 +360,7 @@ async def test_a_clock_that_is_set_doesnt_make_a_deadline_come_early_or_never() 
         run = await engine.submit(decides.bind())
         await suspended(world)
         world.clock.jump(-hours(10))
-        await world.clock.advance(hours(57))
+        await world.clock.advance(hours(50))
         assert await run.state() == "suspended"
         world.clock.jump(hours(24))
         await world.clock.advance(hours(1))  # it looks at the clock at least that often
@@ -598,11 +609,40 @@ async def test_many_events_are_looked_through_for_the_first_that_fits() -> None:
         run = await engine.submit(finds.bind())
         for number in range(300):
             await dispatch(engine).accept(
-                "bank", Observation(events=(event(f"a{number}", {"n": 7 if number in (3, 290) else 0}, source="bank"),)), b"null"
+                "bank", Observation(events=(event(f"a{number}", {"n": 7 if number in (250, 290) else 0}, source="bank"),)), b"null"
             )
         await tell(engine, *(f"b{number}" for number in range(300)), data={"n": 0})
         go.set()
-        assert (await run.result()).id == "a3"
+        assert (await run.result()).id == "a250"
+
+
+async def test_looking_back_keeps_to_all_that_is_wanted() -> None:
+    go = anyio.Event()
+
+    @task
+    async def prepare() -> int:
+        await go.wait()
+        return 1
+
+    @pipeline
+    def picky() -> object:
+        return show(wait_for("bank", type="paid", subject="acme", match={"n": 1}, after=[prepare()]))
+
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(picky.bind())
+        paid: dict[str, Any] = {"type": "paid", "subject": "acme", "data": {"n": 1}}
+        for number, wrong in enumerate([{"type": "open"}, {"subject": "other"}, {"subject": None}, {"data": {"n": 2}}, {"source": "till"}]):
+            await tell(engine, f"wrong{number}", **{**paid, **wrong})
+        await tell(engine, "right", **paid)
+        go.set()
+        assert (await run.result()).id == "right"
+
+
+def test_an_event_of_another_source_is_never_the_one() -> None:
+    happened = facts.EventRecorded("e", "bank", "1", "paid", 1, msgspec.Raw(b"{}"))
+    assert EventWanted("bank").is_met_by(happened)
+    assert not EventWanted("till").is_met_by(happened)
 
 
 async def test_an_event_is_taken_by_one_node_of_a_run_and_by_every_run() -> None:
@@ -619,6 +659,8 @@ async def test_an_event_is_taken_by_one_node_of_a_run_and_by_every_run() -> None
             assert [state for name, state in (await world.nodes(run.id)).items() if name in ("one", "two")] == ["succeeded", "suspended"]
         await tell(engine, "e2")
         assert [[one.id for one in await run.result()] for run in runs] == [["e1", "e2"]] * 2
+        assert engine._waits._listening._taken == {}  # nothing is remembered of runs that have ended
+        assert engine._waits._listening._waits == {}
 
 
 async def test_waits_in_a_row_take_one_event_after_the_other() -> None:
@@ -701,6 +743,26 @@ async def test_an_event_that_cant_be_kept_fails_the_node_and_nothing_else() -> N
             await run.result()
         del world.artifacts.put
         assert await (await engine.submit(asks.bind())).state() in ("queued", "running")
+
+
+async def test_an_event_that_is_being_taken_is_not_overtaken_by_the_deadline() -> None:
+    @pipeline
+    def defaults() -> object:
+        return show(wait_for("bank", timeout=5, default=None))
+
+    def is_by_event(unit: Any) -> bool:
+        return any(isinstance(fact, facts.NodeAnswered) and fact.by != "deadline" for fact in unit.facts)
+
+    world = World()
+    world.journal = hurdle = Hurdle(world.journal, "commit", is_by_event)
+    async with world.engine() as engine:
+        run = await engine.submit(defaults.bind())
+        await suspended(world)
+        await tell(engine, "e1")
+        await hurdle.reached.wait()
+        await world.clock.advance(10)
+        hurdle.open.set()
+        assert (await run.result()).id == "e1"
 
 
 async def test_no_event_in_time_fails_the_node() -> None:
@@ -857,14 +919,25 @@ async def test_a_deadline_is_not_set_anew_by_a_restart() -> None:
 
 async def test_an_event_that_came_just_before_the_process_died_is_found() -> None:
     world = World()
-    kept = world.journal
     async with world.doomed() as engine:
         run = (await engine.submit(pays.bind(7))).id
         await suspended(world)
-    async with world.engine() as engine:  # which doesn't know the pipeline, and takes the event in
-        await tell(engine, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
-    assert kept is world.journal
+    await recorded(world, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
     async with world.engine(pays) as engine:
+        assert (await engine.result(run)).id == "e1"
+
+
+async def test_an_event_ends_the_wait_of_a_run_that_is_held() -> None:
+    world = World()
+    async with world.doomed() as engine:
+        run = (await engine.submit(hears.bind())).id
+        await suspended(world)
+    async with world.engine() as engine:  # which doesn't know the pipeline
+        assert (await engine.state(run)).state == "held"
+        await tell(engine, "e1")
+        assert await world.nodes(run) == {"wait_for": "succeeded"}
+    async with world.engine(hears) as engine:
+        await tell(engine, "e2")
         assert (await engine.result(run)).id == "e1"
 
 
@@ -873,16 +946,63 @@ async def test_an_event_that_came_in_time_beats_a_deadline_that_has_passed_since
     async with world.doomed() as engine:
         run = (await engine.submit(pays.bind(7))).id
         await suspended(world)
-    async with world.engine() as engine:
-        await tell(engine, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
+    await recorded(world, "e1", type="paid", subject="acme", data={"order": {"id": 7}})
     await world.clock.advance(hours(24 * 31))
-    world.journal = hurdle = Hurdle(world.journal, "facts")
-    hurdle.open.set()
+    world.journal = hurdle = Hurdle(world.journal, "select", lambda table: table is EventRow)
     async with world.engine(pays) as engine:
-        hurdle.open = anyio.Event()  # looking back takes its time
+        await hurdle.reached.wait()  # looking back takes its time
         await world.clock.advance(1)
         hurdle.open.set()
         assert (await engine.result(run)).id == "e1"
+
+
+async def test_a_stop_while_a_wait_looks_back_leaves_no_timer() -> None:
+    world = World()
+    world.journal = hurdle = Hurdle(world.journal, "select", lambda table: table is EventRow)
+    async with world.engine() as engine:
+        await engine.submit(pays.bind(7))
+        await hurdle.reached.wait()
+        engine._waits.stop()
+        hurdle.open.set()
+        await turns()
+        assert world.clock.waiting == 0
+
+
+async def test_a_wait_that_begins_while_those_before_are_taken_up_is_taken_once() -> None:
+    world = World()
+    async with world.doomed() as engine:
+        run = (await engine.submit(strict.bind())).id
+    assert not await world.holds(facts.NodeSuspended)
+
+    async def slowly(table: Any, **conditions: Any) -> Any:
+        if table is WaitRow:
+            await turns()
+        return await select(table, **conditions)
+
+    select, world.journal.select = world.journal.select, slowly
+    async with world.engine(strict) as engine:
+        await suspended(world)
+        assert len(engine.waiting()) == 1
+        await engine.answer(run, "approval", True)
+        assert await engine.result(run) is True
+        assert world.clock.waiting == 0
+
+
+async def test_after_a_restart_the_wait_that_began_first_takes_the_first_event() -> None:
+    @pipeline
+    def row() -> list[object]:
+        first = wait_for("bank", name="z")
+        return [show(first), show(wait_for("bank", name="a", after=[show(1)]))]
+
+    world = World()
+    async with world.doomed() as engine:
+        run = (await engine.submit(row.bind())).id
+        await suspended(world)
+    await recorded(world, "e1")
+    async with world.engine(row) as engine:
+        await turns(200)
+        nodes = await world.nodes(run)
+        assert (nodes["z"], nodes["a"]) == ("succeeded", "suspended")
 
 
 async def test_after_a_restart_an_event_is_still_taken_by_one_node_alone() -> None:
@@ -894,8 +1014,7 @@ async def test_after_a_restart_an_event_is_still_taken_by_one_node_alone() -> No
     async with world.doomed() as engine:
         run = (await engine.submit(twice.bind())).id
         await suspended(world)
-    async with world.engine() as engine:
-        await tell(engine, "e1")
+    await recorded(world, "e1")
     async with world.engine(twice) as engine:
         await turns(200)
         assert sorted((await world.nodes(run)).items()) == [("one", "succeeded"), ("show", "succeeded"), ("two", "suspended")]
@@ -958,6 +1077,82 @@ async def test_a_waiting_node_is_cancelled_and_its_run_goes_on() -> None:
         assert (await engine.wait(run.id)).state == "failed"
         assert engine.waiting() == []
     assert await world.nodes(run.id) == {"approval": "cancelled", "anyway": "succeeded"}
+
+
+@pytest.mark.parametrize("slow", [False, True])
+async def test_a_node_that_is_cancelled_while_it_begins_to_wait_leaves_nothing_open(slow: bool) -> None:
+    world = World(journal=Late() if slow else None)
+    world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.NodeSuspended))
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        run = await engine.submit(strict.bind())
+        await hurdle.reached.wait()
+        tasks.start_soon(engine.cancel, run.id, "approval")
+        await turns()
+        hurdle.open.set()
+        assert (await run.wait()).state == "failed"
+        assert await world.nodes(run.id) == {"approval": "cancelled"}
+        assert engine.waiting() == []
+        assert world.clock.waiting == 0
+
+
+async def test_a_run_that_is_out_of_time_while_a_node_begins_to_wait_ends() -> None:
+    class OutOfTime(Late):
+        def _commit(self, unit: Unit) -> int:
+            seq = super()._commit(unit)
+            if any(isinstance(fact, facts.NodeSuspended) for fact in unit.facts):
+                engine._runs.find(run.id).execution._end_early(Wish.TIMEOUT)  # type: ignore[union-attr]
+            return seq
+
+    @pipeline(timeout=10)
+    def limited() -> object:
+        return show(approval("Sure?", deadline=100))
+
+    world = World(journal=OutOfTime())
+    async with world.engine() as engine:
+        run = await engine.submit(limited.bind())
+        with anyio.fail_after(5):
+            assert (await run.wait()).state == "failed"
+        assert await world.nodes(run.id) == {"approval": "cancelled", "show": "cancelled"}
+        assert engine.waiting() == []
+        assert world.clock.waiting == 0
+
+
+@pytest.mark.parametrize("busy", [False, True])
+async def test_of_an_answer_and_a_cancel_of_the_node_at_the_same_time_one_stands(busy: bool) -> None:
+    @task
+    async def stay() -> None:
+        if busy:
+            await go.wait()
+
+    @pipeline
+    def one() -> object:
+        return show.after(stay())(approval("Sure?"))
+
+    for turn in range(25):
+        for first in ("answer", "cancel"):
+            go, world = anyio.Event(), World(journal=Late())
+            async with world.engine() as engine:
+                run = await engine.submit(one.bind())
+                await world.until(facts.NodeSuspended)
+                await turns(100)
+
+                async def answer(engine: Engine = engine, run: str = run.id) -> None:
+                    with contextlib.suppress(InvalidRequest):
+                        await engine.answer(run, "approval", True)
+
+                async def cancel(engine: Engine = engine, run: str = run.id) -> None:
+                    with contextlib.suppress(InvalidRequest, NotFound):
+                        await engine.cancel(run, "approval")
+
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(answer if first == "answer" else cancel)
+                    await turns(turn)
+                    tasks.start_soon(cancel if first == "answer" else answer)
+                go.set()
+                with anyio.fail_after(5):
+                    state = (await run.wait()).state
+                assert (await world.nodes(run.id))["approval"] == ("succeeded" if state == "succeeded" else "cancelled")
+                assert engine.waiting() == []
 
 
 async def test_an_answer_to_a_held_run_is_kept_until_it_fits_again() -> None:
@@ -1039,11 +1234,20 @@ async def test_a_deadline_of_a_held_run_is_kept() -> None:
 
 
 async def test_the_open_waits_are_shown_oldest_first() -> None:
+    @task
+    async def rest(value: int) -> int:
+        await world.clock.sleep(value)
+        return value
+
+    @pipeline
+    def staggered() -> list[bool]:
+        return [approval("Two?", name="a", after=[rest(2)]), approval("One?", name="b", after=[rest(1)])]
+
     world = World()
     async with world.engine() as engine:
-        runs: list[str] = []
-        for _ in range(3):
-            await world.clock.advance(1)
-            runs.append((await engine.submit(asks.bind())).id)
-            await suspended(world, count=len(runs))
-        assert [asked.run for asked in engine.waiting()] == runs
+        first = await engine.submit(staggered.bind())
+        await world.clock.until_waiting(2)
+        await world.clock.advance(3)
+        second = await engine.submit(asks.bind())
+        await suspended(world, count=2)
+        assert [(asked.run, asked.node) for asked in engine.waiting()] == [(first.id, "b"), (first.id, "a"), (second.id, "approval")]

@@ -50,7 +50,10 @@ async def lines(*happened: Fact) -> list[dict[str, Any]]:
             facts.NodeFailed("r", "n", "deadline", Failure("E", "no")),
             {"event": "node failed", "level": "warning", "node": "n", "reason": "deadline", "error": "E: no"},
         ),
-        (facts.NodeFellBack("r", "n", Inline(b"1")), {"event": "node fell back", "level": "warning", "node": "n"}),
+        (
+            facts.NodeFellBack("r", "n", Inline(b"1"), Failure("E", "m")),
+            {"event": "node fell back", "level": "warning", "node": "n", "error": "E: m"},
+        ),
         (facts.RunHeld("r", "code"), {"event": "run held", "level": "warning", "reason": "code"}),
         (
             facts.AttemptFailed("r", "n", 2, 0, "error", Failure("E", "no")),

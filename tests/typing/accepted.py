@@ -203,7 +203,7 @@ def stop(cluster: str, force: bool = False) -> None:
 
 
 @task(
-    retry=[Retry(on=(OSError,), unless=(FileNotFoundError,), when=lambda error: "busy" in str(error)), Retry(attempts=2)],
+    retry=[Retry(on=(OSError, KeyError), unless=FileNotFoundError, when=lambda error: "busy" in str(error)), Retry(attempts=2)],
     rule=lambda states: "failed" not in states.values(),
     fallback=0,
     uses={"gpu": 1, "ram_gb": 0.5},

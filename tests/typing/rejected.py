@@ -61,7 +61,7 @@ task(skip="pass")  # type: ignore
 task(uses=["gpu"])  # type: ignore
 task(on_failure=[print])  # type: ignore
 task(retry=[3])  # type: ignore
-Retry(on=OSError)  # type: ignore
+Retry(on=OSError())  # type: ignore
 Retry(when="busy")  # type: ignore
 
 retrain.bind()  # type: ignore

@@ -62,6 +62,10 @@ TOLD: list[tuple[Fact, str]] = [
     (facts.PipelinePaused("etl", "its last 3 runs failed"), "pipeline etl was paused: its last 3 runs failed"),
     (facts.PipelineUnpaused("etl"), "pipeline etl was let go on"),
     (facts.AttemptStarted(RUN, "n", 2), "attempt 2 started"),
+    (
+        facts.AttemptStarted(RUN, "n", 2, fallback=True),
+        "what it uses didn't become free in time: attempt 2 started, which calls its fallback",
+    ),
     (facts.AttemptSucceeded(RUN, "n", 2, 97 * SECOND, ONE), "attempt 2 succeeded after 3.0s"),
     (facts.AttemptFailed(RUN, "n", 2, 97 * SECOND, "error", BAD), "attempt 2 failed after 3.0s: OSError: not now (etl.py:7)"),
     (
@@ -95,6 +99,7 @@ TOLD: list[tuple[Fact, str]] = [
     (failed("queue_timeout", None), "it failed for good: what it uses didn't become free in time"),
     (failed("child"), "it failed for good: its child run didn't succeed: OSError: not now (etl.py:7)"),
     (facts.NodeFellBack(RUN, "n", ONE), "its fallback takes the place of a result: 1"),
+    (facts.NodeFellBack(RUN, "n", ONE, BAD), "what it uses didn't become free in time: its fallback takes the place of a result: 1"),
     (facts.NodeSkipped(RUN, "n", "when_verdict"), "it was skipped, because when_verdict was"),
     (facts.NodeSkipped(RUN, "n", "n"), "it was skipped, as its rule says"),
     (facts.NodeUpstreamFailed(RUN, "n", "load"), "it can't run: it needs load, which didn't succeed"),
