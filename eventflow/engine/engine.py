@@ -60,7 +60,6 @@ class Engine:
         self._limits = Limits(ports.clock, resources or {})
         self._catalogue = Catalogue(self._limits)
         self._runs = OpenRuns(ports, values, self._catalogue, self._limits)
-        self._runs.on_overlap = self._cancel_for
         self._intake = Intake(ports, self._catalogue, self._runs)
         self._waits = Waits(ports, values, self._catalogue, self._runs)
         self._cancels = Cancels(ports, self._catalogue, self._runs, self._waits)
@@ -69,7 +68,7 @@ class Engine:
             ports, self._catalogue, self._runs, self._intake, descendants=self._cancels.descendants, carry_out=self._cancels.carry_out
         )
         self._intake.on_events = self._waits.happened
-        self._runs.outside = Surroundings(ports.journal, self._waits, self._intake, self._cancel_for)
+        self._surroundings = Surroundings(ports.journal, self._waits, self._intake, self._cancel_for)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
         for pipeline in pipelines:
@@ -209,7 +208,7 @@ class Engine:
             try:
                 async with anyio.create_task_group() as tasks:
                     self._tasks = tasks
-                    self._runs.begin(tasks)
+                    self._runs.begin(tasks, self._surroundings, overtaken=self._cancel_for, on_end=self._waits.hear_end)
                     self._waits.begin(tasks)
                     try:
                         await self._recover()

@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import anyio
 from anyio.abc import TaskGroup
 
 from eventflow import durations, facts
-from eventflow.definition.options import PipelineOptions
-from eventflow.engine.admission import Admission, aged
-from eventflow.engine.breaker import trips
+from eventflow.engine.admission import aged
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.frame import Outside, Wish
 from eventflow.engine.gate import Outcome
 from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened
+from eventflow.engine.queues import Overtaken, Queues
 from eventflow.engine.recorded import past
 from eventflow.engine.run import Progress, RunExecution
-from eventflow.engine.steps import accepted
 from eventflow.engine.values import Values
 from eventflow.errors import EngineClosed
-from eventflow.facts import Failure, Unit
+from eventflow.facts import Unit
 from eventflow.ports import Ports
 
 
 class OpenRuns:
     """Admits open runs, executes them, and stops them when the engine stops.
 
-    It works between `begin`, which lends it the task group that owns all runs, and `stop`. `on_end` is called with each run that has ended,
-    `on_overlap` with each that another one takes the place of, and why; `outside` is what its runs' nodes turn to.
+    It works between `begin` and `stop`.
     """
 
     def __init__(self, ports: Ports, values: Values, catalogue: Catalogue, limits: Limits) -> None:
@@ -42,22 +37,24 @@ class OpenRuns:
         self._catalogue = catalogue
         self._limits = limits
         self._opened: dict[str, Opened] = {}
-        self._admission = Admission()
+        self._queues = Queues(ports, catalogue, self.forget)
         self._alone = asyncio.Lock()
         self._tasks: TaskGroup | None = None
         self.stopping = False
-        self.on_end: Callable[[str], None] = _nobody
-        self.on_overlap: Callable[[str, str], Coroutine[Any, Any, None]] | None = None
-        self.outside: Outside | None = None
+        self._outside: Outside | None = None
+        self._on_end: Callable[[str], None] = _nobody
 
     @property
     def working(self) -> bool:
         """Whether runs are taken."""
         return self._tasks is not None and not self.stopping
 
-    def begin(self, tasks: TaskGroup) -> None:
-        """Work from here on."""
+    def begin(self, tasks: TaskGroup, outside: Outside, *, overtaken: Overtaken, on_end: Callable[[str], None]) -> None:
+        """Work from here on. `tasks` owns all runs, whose nodes turn to `outside`; `on_end` is called with each run that has ended."""
         self._tasks = tasks
+        self._outside = outside
+        self._on_end = on_end
+        self._queues.begin(tasks, overtaken)
 
     def wake(self, run: str) -> None:
         """Have a suspended run go on: what it waited for has come."""
@@ -84,32 +81,20 @@ class OpenRuns:
         """Put a run into the queue of its pipeline. `admit` lets it out."""
         self._opened[opened.run] = opened
         opened.suspended = opened.withdrawn = False
-        self._admission.queue(
-            opened.pipeline,
-            opened.run,
-            priority=opened.priority,
-            created_at=opened.created_at,
-            seq=opened.seq,
-            key=opened.key,
-        )
-        options = self._options(opened)
-        if not opened.recovered and not opened.began:
-            self._give_way(opened, options)
-        if not opened.began:
-            self._limit_patience(opened, options)
+        self._queues.put(opened)
 
     def resume(self, opened: Opened) -> None:
         """Go on with a run that was running when an earlier process ended."""
         opened.has_past = True
         self._opened[opened.run] = opened
-        self._admission.enter(opened.pipeline, opened.run, opened.key)
+        self._queues.enter(opened)
         self._start(opened)
 
     def admit(self, pipeline: str) -> None:
         """Start as many of a pipeline's queued runs as may run."""
         if not self.working:
             return
-        for run in self._admission.admit(pipeline, self._catalogue[pipeline].settings.max_active_runs):
+        for run in self._queues.admitted(pipeline):
             opened = self._opened[run]
             unit = Unit(self._ports.clock.now(), (facts.RunStarted(run),))
             self._ports.journal.enqueue(unit)
@@ -120,16 +105,16 @@ class OpenRuns:
     async def admit_all(self) -> None:
         """Start what may run of all pipelines; those are paused first of which the last runs failed, where a crash came before that."""
         for pipeline in self._catalogue:
-            await self._judge(pipeline.name)
+            await self._queues.judge(pipeline.name)
             self.admit(pipeline.name)
 
     def pause_pipeline(self, pipeline: str) -> None:
         """Admit no more of a pipeline's runs."""
-        self._admission.pause(pipeline)
+        self._queues.pause(pipeline)
 
     def unpause_pipeline(self, pipeline: str) -> None:
         """Admit a pipeline's runs again."""
-        self._admission.unpause(pipeline)
+        self._queues.unpause(pipeline)
         self.admit(pipeline)
 
     # What happens to them
@@ -152,7 +137,7 @@ class OpenRuns:
 
     def withdraw(self, run: str) -> None:
         """Take a run out of its queue, so that it is neither admitted nor woken before it is put back or queued again."""
-        self._admission.withdraw(run)
+        self._queues.withdraw(run)
         opened = self._opened.get(run)
         if opened is not None:
             opened.withdrawn = True
@@ -187,7 +172,7 @@ class OpenRuns:
             if opened.patience is not None:
                 opened.patience.cancel()
             opened.ended.set()
-            self.on_end(run)
+            self._on_end(run)
 
     def pause(self, run: str, *, paused: bool) -> None:
         """Have a run start nothing more, or go on."""
@@ -212,6 +197,7 @@ class OpenRuns:
     async def drain(self, seconds: float) -> None:
         """Start nothing more, ask what runs to save, and wait up to so many seconds for it to end."""
         self.stopping = True
+        self._queues.stop()
         executions = [opened.execution for opened in self._opened.values() if opened.execution is not None]
         for execution in executions:
             execution.drain()
@@ -221,6 +207,7 @@ class OpenRuns:
     def stop(self) -> None:
         """Stop what still runs, and tell everybody who waits."""
         self.stopping = True
+        self._queues.stop()
         for opened in self._opened.values():
             if opened.patience is not None:
                 opened.patience.cancel()
@@ -238,38 +225,6 @@ class OpenRuns:
             finally:
                 if timer is not None:
                     timer.cancel()
-
-    # In the queue
-
-    def _options(self, opened: Opened) -> PipelineOptions:
-        return self._catalogue[opened.pipeline].settings
-
-    def _give_way(self, opened: Opened, options: PipelineOptions) -> None:
-        """Have runs cancelled that this one takes the place of, or this one, as the pipeline says."""
-        victims = self._admission.overlapping(opened.pipeline, opened.run, options.max_active_runs, options.on_overlap)
-        for victim in victims:
-            self._admission.withdraw(victim)
-        if self._tasks is not None and self.on_overlap is not None:
-            for victim in victims:
-                self._tasks.start_soon(self.on_overlap, victim, f"on_overlap={options.on_overlap}")
-
-    def _limit_patience(self, opened: Opened, options: PipelineOptions) -> None:
-        if options.queue_timeout is not None:
-            waited = (self._ports.clock.now() - opened.created_at) / durations.SECOND
-            left = max(0.0, durations.seconds(options.queue_timeout) - waited)
-            opened.patience = self._ports.clock.call_later(left, partial(self._lose_patience, opened))
-
-    def _lose_patience(self, opened: Opened) -> None:
-        if not opened.admitted and self._tasks is not None and not self.stopping:
-            self.withdraw(opened.run)
-            self._tasks.start_soon(self._fail_queued, opened)
-
-    async def _fail_queued(self, opened: Opened) -> None:
-        limit = self._options(opened).queue_timeout
-        failure = Failure("QueueTimeout", f"the run waited in the queue for longer than {limit}")
-        if await accepted(self._ports, facts.RunFailed(opened.run, failure)):
-            await self._judge(opened.pipeline)
-            self.forget(opened.run)
 
     # Under way
 
@@ -301,7 +256,7 @@ class OpenRuns:
             await self._after(opened, execution)
 
     async def _after(self, opened: Opened, execution: RunExecution) -> None:
-        self._admission.leave(opened.run)
+        self._queues.leave(opened)
         opened.admitted = False
         opened.note_turn()
         if execution.is_suspended:
@@ -310,7 +265,7 @@ class OpenRuns:
             if opened.woken or opened.cancelled:
                 self._wake(opened)
         else:
-            await self._judge(opened.pipeline)
+            await self._queues.judge(opened.pipeline)
             self.forget(opened.run)
         self.admit(opened.pipeline)
 
@@ -324,7 +279,7 @@ class OpenRuns:
             self.admit(opened.pipeline)
 
     async def _execution(self, opened: Opened) -> RunExecution:
-        if self.outside is None:
+        if self._outside is None:
             raise AssertionError("runs are executed by an engine, which says what is outside of them")
         pipeline = self._catalogue[opened.pipeline]
         timeout = pipeline.settings.timeout
@@ -345,19 +300,10 @@ class OpenRuns:
             values=self._values,
             alone=self._alone,
             limits=self._limits,
-            outside=self.outside,
+            outside=self._outside,
             order=aged(opened.created_at, opened.priority),
             timeout=None if timeout is None else durations.seconds(timeout),
         )
-
-    async def _judge(self, pipeline: str) -> None:
-        """Pause a pipeline of which too many runs have failed in a row."""
-        limit = self._catalogue[pipeline].settings.pause_after
-        if limit is None or self._admission.is_paused(pipeline) or not await trips(self._ports.journal, pipeline, limit):
-            return
-        reason = f"its last {limit} runs failed" if limit > 1 else "its last run failed"
-        if await accepted(self._ports, facts.PipelinePaused(pipeline, reason)):
-            self.pause_pipeline(pipeline)
 
 
 def _nobody(_: str) -> None:

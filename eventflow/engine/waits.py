@@ -64,7 +64,6 @@ class Waits:
         self._listening = Listening(ports.journal, self._take)
         self._parents: dict[str, list[OpenWait]] = {}
         self._tasks: TaskGroup | None = None
-        runs.on_end = self._hear_end
 
     def begin(self, tasks: TaskGroup) -> None:
         """Work from here on; `tasks` owns what ends waits."""
@@ -172,7 +171,8 @@ class Waits:
         # Not before: of an event that came in time and a deadline that has passed since, the event counts.
         self._set_timer(wait)
 
-    def _hear_end(self, run: str) -> None:
+    def hear_end(self, run: str) -> None:
+        """Forget the waits of a run that has ended, and end those for its end."""
         self.forget(run)
         self._listening.forget(run)
         for wait in self._parents.get(run, ()):
