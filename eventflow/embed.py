@@ -13,11 +13,13 @@ from typing import Any, Literal, TypeVar
 
 import anyio
 
-from eventflow import durations
+from eventflow import durations, states
 from eventflow.artifacts.folder import ArtifactFolder
 from eventflow.artifacts.key import project_key
 from eventflow.artifacts.memory import MemoryArtifacts
-from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.bodies import WaitBody
+from eventflow.definition.graph import Wait, walk
+from eventflow.definition.pipelines import Call, Pipeline, checked_call
 from eventflow.definition.places import naming_the_line
 from eventflow.durable import remove_leftovers
 from eventflow.durations import Duration
@@ -27,7 +29,7 @@ from eventflow.engine.groups import unwrapped
 from eventflow.engine.resources import check_sizes
 from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.values import Values
-from eventflow.errors import EventflowError
+from eventflow.errors import EventflowError, InvalidRequest
 from eventflow.executors.local import LocalExecutor
 from eventflow.journal.memory import MemoryJournal
 from eventflow.journal.sqlite import open_sqlite
@@ -102,8 +104,10 @@ async def memory_engine(
 def run(call: Call[R], *, resources: Mapping[str, float] | None = None, instruments: Sequence[Instrument] = ()) -> R:
     """Run a pipeline here and now, wait for its end, and give its result. Nothing is kept. `resources` are as in `open_engine`.
 
-    Raises `RunFailed`; `EventflowError` where an event loop is running already: there, `await engine.submit(...)`.
+    Raises `RunFailed`; `InvalidRequest` for a pipeline that asks a person or waits for an event without a deadline; `EventflowError` where
+    an event loop is running already: there, `await engine.submit(...)`.
     """
+    _check_answerable(checked_call(call))
     if _in_loop():
         raise EventflowError("run() can't wait inside a running event loop: use `run = await engine.submit(...)` and `await run.result()`")
 
@@ -116,6 +120,17 @@ def run(call: Call[R], *, resources: Mapping[str, float] | None = None, instrume
             return await submitted.result()
 
     return anyio.run(main)
+
+
+def _check_answerable(call: Call[Any]) -> None:
+    """Raise `InvalidRequest` for a run that would wait for ever: nobody can answer it here, and no sensor sees an event."""
+    for path, node in walk(call.pipeline.definition.graph.nodes):
+        body = call.pipeline.definition.bodies[path]
+        if isinstance(body, WaitBody) and body.timeout is None and isinstance(node.does, Wait) and node.does.kind != states.TIME:
+            raise InvalidRequest(
+                f"{path} of pipeline {call.pipeline.name!r} waits for what can't come in run(), and has no deadline: "
+                "use open_engine(...), or the daemon"
+            )
 
 
 def _state_folder(state: str | os.PathLike[str]) -> Path:

@@ -182,11 +182,12 @@ class PipelineUnpaused(_Fact, frozen=True):
 
 
 class NodeQueued(_Fact, frozen=True):
-    """A node's gate has opened: its predicate, if it has one, said yes, or it waits for a resource or a rate, until `due`, if given."""
+    """A node's gate has opened: its predicate said yes, or it is `limited`: it waits for resources or a rate, until `due`, if given."""
 
     run: str
     node: str
     due: int | None = None
+    limited: bool = False
 
 
 class AttemptStarted(_Fact, frozen=True):
@@ -344,12 +345,12 @@ class MapExpanded(_Fact, frozen=True):
 
 
 class MapEnded(_Fact, frozen=True):
-    """All items of a map have ended, enough of them well; `failed` is given where not."""
+    """All items of a map have ended, enough of them well; `failure` is given where not."""
 
     run: str
     node: str
     succeeded: int
-    failed: Failure | None = None
+    failure: Failure | None = None
 
 
 class NodeSuspended(_Fact, frozen=True):
@@ -366,12 +367,16 @@ class NodeSuspended(_Fact, frozen=True):
 
 
 class NodeAnswered(_Fact, frozen=True):
-    """A suspended node has what it waited for, or its default. `by` is who answered, the event, or the run that ended."""
+    """A suspended node has what it waited for, or its default. `by` is who answered, the event, or the run that ended.
+
+    `timed_out` says that nobody did: its time came.
+    """
 
     run: str
     node: str
     result: Value
     by: str | None = None
+    timed_out: bool = False
 
 
 class NodeReused(_Fact, frozen=True):

@@ -69,9 +69,10 @@ class KeyRow(Row, frozen=True):
 
 
 class NodeRow(Row, frozen=True):
-    """A node that has left `pending`. `result_seq` is the fact that holds its result or its last failure.
+    """A node that has left `pending`. `result_seq` is the fact that holds its result or its last failure, `items_seq` a map's items.
 
-    `reason` is why it failed, by whom it was skipped, or what it waits for. `fallback` is the last attempt before its fallback's own.
+    `reason` is why it failed, by whom it was skipped, what it waits for, or who gave what it waited for. `fallback` is the last attempt
+    before its fallback's own.
     """
 
     run: str
@@ -86,6 +87,7 @@ class NodeRow(Row, frozen=True):
     result_seq: int | None = None
     cancel_requested: bool = False
     fallback: int | None = None
+    items_seq: int | None = None
 
 
 class AttemptRow(Row, frozen=True):
@@ -349,7 +351,8 @@ def _run_ended(fact: Fact, run: str, **values: object) -> Update:
 
 
 def _node_queued(fact: facts.NodeQueued, seq: int, at: int) -> list[Change]:
-    return [Insert(NodeRow(fact.run, fact.node, states.QUEUED, 0, started_at=at, due=fact.due))]
+    reason = states.LIMIT if fact.limited else None
+    return [Insert(NodeRow(fact.run, fact.node, states.QUEUED, 0, started_at=at, due=fact.due, reason=reason))]
 
 
 def _attempt_started(fact: facts.AttemptStarted, seq: int, at: int) -> list[Change]:
@@ -403,7 +406,7 @@ def _node_failed(fact: facts.NodeFailed, seq: int, at: int) -> list[Change]:
 
 
 def _node_fell_back(fact: facts.NodeFellBack, seq: int, at: int) -> list[Change]:
-    return [_wanted(_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, result_seq=seq))]
+    return [_wanted(_node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=None, result_seq=seq))]
 
 
 def _node_skipped(fact: facts.NodeSkipped, seq: int, at: int) -> list[Change]:
@@ -433,13 +436,13 @@ def _branch_decided(fact: facts.BranchDecided, seq: int, at: int) -> list[Change
 
 def _map_expanded(fact: facts.MapExpanded, seq: int, at: int) -> list[Change]:
     if fact.queued:
-        return [_node(fact, fact.run, fact.node, {"state": (states.QUEUED,)}, started_at=at, due=None, result_seq=seq)]
-    return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 0, started_at=at, result_seq=seq))]
+        return [_node(fact, fact.run, fact.node, {"state": (states.QUEUED,)}, started_at=at, due=None, items_seq=seq)]
+    return [Insert(NodeRow(fact.run, fact.node, states.RUNNING, 0, started_at=at, items_seq=seq))]
 
 
 def _map_ended(fact: facts.MapEnded, seq: int, at: int) -> list[Change]:
-    state, reason = (states.SUCCEEDED, None) if fact.failed is None else (states.FAILED, states.ITEMS)
-    ended = _node(fact, fact.run, fact.node, {"attempt": (0,)}, ended_at=at, reason=reason)
+    state, reason = (states.SUCCEEDED, None) if fact.failure is None else (states.FAILED, states.ITEMS)
+    ended = _node(fact, fact.run, fact.node, {"attempt": (0,)}, ended_at=at, reason=reason, result_seq=seq)
     return [Update(ended.table, ended.key, ended.expect, {**ended.values, "state": state})]
 
 
@@ -451,7 +454,8 @@ def _node_suspended(fact: facts.NodeSuspended, seq: int, at: int) -> list[Change
 
 
 def _node_answered(fact: facts.NodeAnswered, seq: int, at: int) -> list[Change]:
-    ended = _node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=fact.by, result_seq=seq)
+    reason = states.DEADLINE if fact.timed_out else fact.by
+    ended = _node(fact, fact.run, fact.node, {}, ended_at=at, due=None, reason=reason, result_seq=seq)
     return [_wanted(ended), _no_wait(fact.run, fact.node)]
 
 

@@ -29,6 +29,9 @@ RULE, ITEMS, DEADLINE, QUEUE = "rule", "items", "deadline", "queue_timeout"
 come in time, it waited too long for its limits. It fails with `INPUT` where what it needed to begin was no good, with `RESULT` where the
 event that it waited for couldn't be stored, and with `CHILD` where its child run didn't succeed."""
 
+LIMIT = "limit"
+"""Why a node is queued that waits for a resource or a rate. One whose predicate said yes has no such reason."""
+
 EVENT, ANSWER, TIME, CHILD = "event", "answer", "time", "child"
 """What a suspended node can wait for."""
 

@@ -113,6 +113,17 @@ def test_a_node_that_is_to_be_cancelled_comes_to_no_good_end(situation: str, end
     assert not is_accepted(tables([*before, facts.NodeCancelRequested("r", "n")]), ending)
 
 
+@pytest.mark.parametrize("ending", [facts.MapEnded("r", "n", 2), facts.MapEnded("r", "n", 1, BAD)])
+def test_a_map_that_has_ended_points_to_its_items_and_to_its_ending(ending: Fact) -> None:
+    expanded = facts.MapExpanded("r", "n", 2, ONE)
+    for before in ([SUBMITTED], [SUBMITTED, facts.NodeQueued("r", "n")]):
+        happened = [*before, msgspec.structs.replace(expanded, queued=len(before) > 1)]
+        (row,) = tables(happened).select(NodeRow, {"run": "r"})
+        assert (row.items_seq, row.result_seq) == (len(happened), None)
+        (row,) = tables([*happened, ending]).select(NodeRow, {"run": "r"})
+        assert (row.items_seq, row.result_seq) == (len(happened), len(happened) + 1)
+
+
 def test_every_fact_about_a_node_is_tried() -> None:
     assert {type(make(0, False)) for make, _ in OF_NODES.values()} == set(states.NODE)
 
@@ -200,6 +211,27 @@ def test_a_wait_is_gone_with_the_end_of_its_node(ending: Fact, state: str) -> No
 def started(attempt: int, full_at: int | None = None, **more: bool) -> Fact:
     rate = None if full_at is None else "etl:ask 30/m"
     return facts.AttemptStarted("r", "n", attempt, rate=rate, full_at=full_at, **more)
+
+
+def test_a_queued_node_says_whether_it_waits_for_its_limits() -> None:
+    def reasons(*happened: Fact) -> list[str | None]:
+        return [row.reason for row in tables([SUBMITTED, *happened]).select(NodeRow, {})]
+
+    limited = facts.NodeQueued("r", "n", limited=True)
+    assert reasons(facts.NodeQueued("r", "n")) == [None]
+    assert reasons(limited) == ["limit"]
+    assert reasons(limited, started(1, queued=True)) == [None]
+    assert reasons(limited, facts.NodeFellBack("r", "n", ONE, BAD)) == [None]
+
+
+def test_a_node_whose_time_came_says_so_and_no_person_is_taken_for_that() -> None:
+    def reason(answered: Fact) -> str | None:
+        (row,) = tables([SUBMITTED, *NODES["suspended"], answered]).select(NodeRow, {})
+        return row.reason
+
+    assert reason(facts.NodeAnswered("r", "n", ONE, timed_out=True)) == "deadline"
+    assert reason(facts.NodeAnswered("r", "n", ONE, "ada")) == "ada"
+    assert reason(facts.NodeAnswered("r", "n", ONE)) is None
 
 
 def test_the_last_start_says_how_much_of_its_rate_is_used_up() -> None:

@@ -66,7 +66,7 @@ def _keeps(node: NodeDetail) -> str:
     if node.state == states.RETRYING and node.due is not None:
         return f"is tried again {times.distance(node.due)}"
     if node.state == states.QUEUED:
-        return "waits for what it uses"
+        return "waits for what it uses" if node.reason == states.LIMIT else "starts as soon as there is room"
     if node.wait is not None:
         until = "" if node.wait.due is None else f", until {times.instant(node.wait.due)}"
         return f"waits for {awaited.of_entry(node.wait)}{until}"
@@ -82,7 +82,7 @@ def _ending(node: NodeDetail) -> str:
         return _skipped(node)
     if node.state == states.UPSTREAM_FAILED:
         return f"{node.reason} didn't succeed"
-    source = f"({_source(node.reason)})" if node.state == states.SUCCEEDED and node.reason else ""
+    source = f"({_source(node, node.reason)})" if node.state == states.SUCCEEDED and node.reason else ""
     return " ".join(part for part in ("" if node.result is None else values.value(node.result, 80), source) if part)
 
 
@@ -93,8 +93,7 @@ def _items(node: NodeDetail, maps: Sequence[ItemsEntry]) -> str:
         return ""
     single = next((entry for entry in inside if entry.path == f"{node.node}[]"), None)
     count = "1 item" if inside[0].count == 1 else f"{inside[0].count:,} items"
-    said = tally(single.states) if single is not None and single.states else count
-    return f"too few of its items succeeded: {said}" if node.state == states.FAILED else said
+    return tally(single.states) if single is not None and single.states else count
 
 
 def _skipped(node: NodeDetail) -> str:
@@ -103,9 +102,9 @@ def _skipped(node: NodeDetail) -> str:
     return f"by {node.reason}" if node.reason not in (None, node.node) else "by its rule"
 
 
-def _source(reason: str) -> str:
+def _source(node: NodeDetail, reason: str) -> str:
     """Name who gave a result: a person, a run or an event by its last digits, or nobody in time."""
-    if reason == states.DEADLINE:
+    if node.timed_out:
         return "the default, as its time came"
     return f"from {ids.short(reason) if ids.is_id(reason) else reason}"
 

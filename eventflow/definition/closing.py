@@ -24,15 +24,10 @@ def teardown(trace: Trace, use: Use, args: tuple[object, ...], kwargs: Mapping[s
     reference = with_hooks(trace, use, trace.add(use, args, kwargs))
     name = cast("Output", reference.__source__.binding).node
     node = trace.nodes[name]
-    if not opened(node):
+    if not _opened(node):
         instead = "for what is to run at the end of the run write @pipeline(finally_=[...])"
         raise trace.mistake(f"teardown of task {use.name!r} takes nothing that another node gave, so there is nothing to close: {instead}")
     trace.nodes[name] = msgspec.structs.replace(node, role=TEARDOWN)
-
-
-def opened(node: Node) -> set[str]:
-    """Name the nodes whose end a teardown is about: those behind its inputs, and those that it was told to wait for."""
-    return {name for binding in node.inputs.values() for name in outputs(binding)} | set(node.after)
 
 
 def with_hooks(trace: Trace, use: Use, reference: Reference) -> Reference:
@@ -78,20 +73,26 @@ def _widen(trace: Trace) -> None:
     plain = [node for node in trace.nodes.values() if node.role == TASK]
     above = {node.name: upstream(node) for node in plain}
     for node in teardowns:
-        users = _users(opened(node), above)
-        trace.nodes[node.name] = msgspec.structs.replace(node, after=tuple(dict.fromkeys((*node.after, *users))))
+        closes = _opened(node)
+        after = tuple(dict.fromkeys((*node.after, *_users(closes, above))))
+        trace.nodes[node.name] = msgspec.structs.replace(node, after=after, closes=closes)
 
 
-def _users(of: set[str], above: Mapping[str, tuple[str, ...]]) -> list[str]:
+def _opened(node: Node) -> tuple[str, ...]:
+    """Name the nodes whose end a teardown is about: those behind its inputs, and those that it was told to wait for."""
+    return tuple(dict.fromkeys((*(name for binding in node.inputs.values() for name in outputs(binding)), *node.after)))
+
+
+def _users(of: Iterable[str], above: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Name the nodes that depend on some nodes, in the order as written."""
     below: dict[str, list[str]] = {}
     for name, sources in above.items():
         for source in sources:
             below.setdefault(source, []).append(name)
-    found, ahead = set[str](), list(of)
+    closed, found, ahead = set(of), set[str](), list(of)
     while ahead:
         for name in below.get(ahead.pop(), ()):
-            if name not in found and name not in of:
+            if name not in found and name not in closed:
                 found.add(name)
                 ahead.append(name)
     return [name for name in above if name in found]

@@ -20,7 +20,7 @@ from eventflow import codec
 from eventflow.definition.options import HOOKS, MapOptions, TaskOptions
 from eventflow.errors import ValueNotStorable
 
-_ELSEWHERE = ("name", *HOOKS)
+_ELSEWHERE = HOOKS
 """The options that the graph shows itself: a hook is a node of its own, with its own fingerprint."""
 
 

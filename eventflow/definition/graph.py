@@ -134,6 +134,9 @@ Work = Branch | Map | Wait | Child
 TASK, TEARDOWN, FINALLY, HOOK = "task", "teardown", "finally", "hook"
 """The roles of nodes. All but the first are *closing*: they run on a cancel too, before the run ends."""
 
+DEFAULT_RULE = "all_success"
+"""The trigger rule of a node that is given none: it runs once all that it depends on has succeeded, so whatever it takes is there."""
+
 
 class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     """One use of a task, or an operation of the engine's own (`does`).
@@ -142,7 +145,7 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     `**kwargs` a `DictOf` or `Literal` under `"**"`. `after` names nodes that count for its rule without handing on anything; a closing
     node only waits for these. `within` is the branch in whose block it was written. `rule` is the trigger rule, `predicate` where that is a
     function. `passes` says that a skipped node hands on its first input. `on` is what a hook is for, `success`, `failure` or `cancel`, and
-    `of` whose, a node's or, without a name, the run's.
+    `of` whose, a node's or, without a name, the run's. A teardown `closes` nodes, and waits for all that use these.
     """
 
     name: str
@@ -152,11 +155,12 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     fingerprint: str = ""
     does: Work | None = None
     within: str | None = None
-    rule: str = "all_success"
+    rule: str = DEFAULT_RULE
     role: str = TASK
     passes: bool = False
     on: str | None = None
     of: str | None = None
+    closes: tuple[str, ...] = ()
 
 
 class Graph(msgspec.Struct, frozen=True):
@@ -234,6 +238,11 @@ def path_of(name: str) -> str:
     return re.sub(r"\[[^\]]*\]", "[]", name)
 
 
+def item_of(name: str, key: str) -> str:
+    """Give the name of an item of a map: `prepare[3]`."""
+    return f"{name}[{key}]"
+
+
 def scope_of(name: str) -> str:
     """Give the item of a map that a node of a run is in, from its name: `prepare[3]` for `prepare[3].load`, nothing outside of maps."""
     return name[: name.rfind("]") + 1]
@@ -242,6 +251,11 @@ def scope_of(name: str) -> str:
 def map_of(scope: str) -> str:
     """Give the name of the map that an item belongs to: `prepare` for `prepare[3]`."""
     return scope[: scope.rfind("[")]
+
+
+def key_of(scope: str) -> str:
+    """Give the key that an item of a map is named by: `3` for `prepare[3]`."""
+    return scope[scope.rfind("[") + 1 : -1]
 
 
 def walk(nodes: Iterable[Node], scope: str = "") -> Iterator[tuple[str, Node]]:

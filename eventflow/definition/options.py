@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 from eventflow.definition import checks, places
+from eventflow.definition.graph import DEFAULT_RULE
 from eventflow.definition.retries import Retry
 from eventflow.durations import Duration
 
@@ -70,12 +71,11 @@ class TaskOptions:
     `queue_timeout` how long a node may wait for these. The hooks are tasks that run when the node has ended so.
     """
 
-    name: str | None = None
     retry: Retry | tuple[Retry, ...] = field(default_factory=lambda: Retry(attempts=1))
     timeout: Duration | None = None
     at_most_once: bool = False
     max_crashes: int = 3
-    rule: str | Predicate = "all_success"
+    rule: str | Predicate = DEFAULT_RULE
     fallback: object = NoFallback.NONE
     skip: str | None = None
     uses: Mapping[str, float] = field(default_factory=dict[str, float])

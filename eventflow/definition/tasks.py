@@ -13,7 +13,7 @@ from eventflow import ids
 from eventflow.context import running
 from eventflow.definition import calls, checks, closing, functions, maps, places, tracing
 from eventflow.definition.functions import Function
-from eventflow.definition.graph import Output
+from eventflow.definition.graph import DEFAULT_RULE, Output
 from eventflow.definition.loose import Loose
 from eventflow.definition.options import HOOKS, MapOptions, PipelineOptions, Predicate, Rule, Skip, TaskOptions
 from eventflow.definition.references import Reference, Source
@@ -233,8 +233,8 @@ def closing_uses(what: str, tasks: Iterable[object], defaults: Said) -> tuple[Us
     """
     uses = tuple(_as_task(what, one).used(_of_no_node(defaults)) for one in tasks)
     for use in uses:
-        if use.rule != "all_success":
-            instead = "leave it away, as in .options(rule='all_success')"
+        if use.rule != DEFAULT_RULE:
+            instead = f"leave it away, as in .options(rule={DEFAULT_RULE!r})"
             raise DefinitionError(f"{what}: {use.name!r} has a rule, but runs whatever happened before: {instead}", places.user_place())
     return uses
 
@@ -253,6 +253,7 @@ def _resolved(said: Said, defaults: Said = MappingProxyType({})) -> dict[str, An
     merged = {name: value for name, value in defaults.items() if name not in _contradicted(said)} | dict(said)
     with places.naming_the_line():
         checks.names("option of a task", merged, TaskSettings.__annotations__)
+        merged.pop("name", None)
         items = MapOptions(**{name: merged.pop(name) for name in _OF_ITEMS if name in merged})
         options = TaskOptions(**merged)
     hooks = hook_uses("a task", options, defaults)

@@ -15,15 +15,12 @@ from eventflow import ids
 from eventflow.definition import bindings, calls, order, places
 from eventflow.definition.bodies import AnyBody
 from eventflow.definition.functions import Function
-from eventflow.definition.graph import TASK, Binding, Branch, Maybe, Node, OneOf, Output, Parameter, joined
+from eventflow.definition.graph import DEFAULT_RULE, TASK, Binding, Branch, Maybe, Node, OneOf, Output, Parameter, joined
 from eventflow.definition.loose import Loose
 from eventflow.definition.references import Reference, Source, shown
 from eventflow.definition.scopes import Group, Scope
 from eventflow.definition.uses import Use
 from eventflow.errors import DefinitionError
-
-STRICT = "all_success"
-"""The rule under which whatever a node takes is there."""
 
 
 class Trace:
@@ -102,7 +99,7 @@ class Trace:
         """Give the binding of a value or of references, which `what` takes. Raises `DefinitionError` for what can't be used so here."""
         return bindings.bind(self, value, annotation, what)
 
-    def waited(self, references: Iterable[object], what: str, *, rule: str = STRICT) -> tuple[str, ...]:
+    def waited(self, references: Iterable[object], what: str, *, rule: str = DEFAULT_RULE) -> tuple[str, ...]:
         """Name the nodes behind references and groups, to be waited for under a trigger rule."""
         return tuple(dict.fromkeys(name for reference in references for name in self._waited(reference, what, rule)))
 
@@ -196,7 +193,7 @@ class Trace:
         else:
             raise self.mistake(f"{what} takes what tasks gave in this body, and groups, not {reference!r}")
         for name in names:
-            if rule == STRICT and (branch := self.scope.outside(self.nodes, Output(name))) is not None:
+            if rule == DEFAULT_RULE and (branch := self.scope.outside(self.nodes, Output(name))) is not None:
                 instead = "give what waits for it a rule that allows that, as in .options(rule='none_failed')"
                 raise self._out_of(branch, f"{what}: {name!r}", instead)
             yield name
@@ -236,7 +233,7 @@ class Trace:
         return self.mistake(f"{what} was made inside {self._blocks.get(branch, branch)}, which may not run: {instead}")
 
     def _check_rule(self, node: Node, name: str) -> None:
-        if node.rule == STRICT or node.role != TASK:
+        if node.rule == DEFAULT_RULE or node.role != TASK:
             return
         for argument, binding in node.inputs.items():
             missing = next(bindings.unsure(binding), None)

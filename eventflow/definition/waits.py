@@ -210,6 +210,10 @@ def _default(trace: Trace, what: str, default: object, annotation: object, missi
 def _checked_form(trace: Trace, form: object) -> object:
     if not isinstance(form, type) and get_origin(form) is None:
         raise trace.mistake(f"form of approval(...) is the type of the answer, as in form=Decision, not {form!r}")
+    (shape,), _ = codec.schemas([form])
+    if shape.keys() == {"description"}:
+        instead = "take a dataclass, a struct, a Literal, or a plain type such as bool or str"
+        raise trace.mistake(f"form of approval(...) is {annotations.text(form)}, which no answer in JSON can become: {instead}")
     return form
 
 

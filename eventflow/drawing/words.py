@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from eventflow import escapes
-from eventflow.definition.graph import HOOK, TASK, Branch, Child, Map, Node, Wait
+from eventflow.definition.graph import DEFAULT_RULE, HOOK, TASK, Branch, Child, Map, Node, Wait
 
 AT_THE_END = "at the end"
 """The title of what runs when all else has ended."""
@@ -23,7 +23,7 @@ def notes(node: Node) -> tuple[str, ...]:
 
 def rule(node: Node) -> str:
     """Give a node's trigger rule, or nothing where it is the usual one."""
-    return "" if node.rule == "all_success" or node.role != TASK else node.rule
+    return "" if node.rule == DEFAULT_RULE or node.role != TASK else node.rule
 
 
 def matches(branch: Branch) -> str:

@@ -39,11 +39,19 @@ class Admission:
         self._active: dict[_Lane, dict[str, None]] = {}
         self._entered: dict[str, _Lane] = {}
         self._paused: set[str] = set()
+        self._begun: set[str] = set()
         self._last_seq, self._last_created_at = 0, 0
 
-    def queue(self, pipeline: str, run: str, *, priority: int, created_at: int, seq: int, key: str | None = None) -> None:
-        """Put a run into its queue. It was submitted at the instant `created_at` by the fact at `seq`: give these in the order of `seq`."""
+    def queue(
+        self, pipeline: str, run: str, *, priority: int, created_at: int, seq: int, key: str | None = None, begun: bool = False
+    ) -> None:
+        """Put a run into its queue. It was submitted at the instant `created_at` by the fact at `seq`: give these in the order of `seq`.
+
+        One that has `begun`, and was suspended in between, isn't replaced by another.
+        """
         self.withdraw(run)
+        if begun:
+            self._begun.add(run)
         place = _Place(aged(self._in_order(seq, created_at), priority), seq, run)
         insort(self._queues.setdefault(pipeline, {}).setdefault(key, []), place)
         self._waiting[run] = ((pipeline, key), place)
@@ -52,6 +60,7 @@ class Admission:
         """Take a run out of its queue. Nothing happens where it is in none."""
         if run not in self._waiting:
             return
+        self._begun.discard(run)
         (pipeline, key), place = self._waiting.pop(run)
         places = self._queues[pipeline][key]
         del places[bisect_left(places, place)]
@@ -112,7 +121,8 @@ class Admission:
         active = tuple(self._active.get((pipeline, key), ()))
         if limit is None or len(active) + len(queued) < limit:
             return ()
-        choices = {"skip": (run,), "replace_queued": tuple(queued), "cancel_running": (*queued, *active)}
+        replaced = tuple(one for one in queued if one not in self._begun)
+        choices = {"skip": (run,), "replace_queued": replaced, "cancel_running": (*queued, *active)}
         return choices.get(policy, ())
 
     def _in_order(self, seq: int, created_at: int) -> int:

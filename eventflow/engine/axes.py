@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+MOST_ITEMS = 1_000_000
+"""The most items that a map takes."""
+
 LONGEST_KEY = 100
 """Characters of the key of an item, at most."""
 
@@ -14,7 +17,7 @@ _FORBIDDEN = "[]/"
 class Axes:
     """The shape of a map: `axes` by the inputs' names, and the lengths of their lists. The first axis changes slowest.
 
-    Raises `ValueError` where lists of one axis differ in length.
+    Raises `ValueError` where lists of one axis differ in length, or where there are too many items.
     """
 
     def __init__(self, axes: Mapping[str, int], lengths: Mapping[str, int]) -> None:
@@ -25,6 +28,8 @@ class Axes:
                 raise ValueError(f"lists that are mapped over in step must be of one length: {_lengths(axes, lengths, axes[name])}")
         self._sizes = sizes
         self.count = math.prod(sizes.values()) if sizes else 0
+        if self.count > MOST_ITEMS:
+            raise ValueError(f"all combinations are {self.count:,} items, and {MOST_ITEMS:,} is the most that a map takes")
 
     def place(self, name: str, index: int) -> int:
         """Give the place in one input's list that belongs to the item at `index`."""

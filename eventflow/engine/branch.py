@@ -7,9 +7,10 @@ from typing import cast
 from eventflow import codec, facts, states
 from eventflow.definition.bodies import BranchBody
 from eventflow.definition.graph import Branch
-from eventflow.engine.gate import Outcome
+from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.outcome import Outcome
 from eventflow.escapes import line
 
 _SHOWN = 200
@@ -33,7 +34,9 @@ class BranchExecution(NodeExecution):
         try:
             value = await resolve(self.node.inputs["value"], self._body.value, self.reader)
             taken, shown = _is_taken(value, self._branch.matches), _shown(value)
-        except Exception as error:  # noqa: BLE001 - the value is the user's: what it raises when it is asked is this node's failure
+        except BaseException as error:
+            if is_cancelled():
+                raise
             await self.fail(states.INPUT, error)
             return
         await self._decide(taken=taken, value=shown)
@@ -66,9 +69,15 @@ def _is_taken(value: object, matches: list[object] | None) -> bool:
     """Compare as data: what a class of the user's calls equal would be asked again by nobody."""
     if matches is None:
         return bool(value)
-    wanted = {codec.canonical(match) for match in matches}
+    wanted = {_compared(match) for match in matches}
     several = isinstance(value, list | tuple | set | frozenset)
-    return any(codec.canonical(one) in wanted for one in (cast("list[object]", value) if several else [value]))
+    return any(_compared(one) in wanted for one in (cast("list[object]", value) if several else [value]))
+
+
+def _compared(value: object) -> bytes:
+    # 1.0 equals 1 to everybody but JSON. True doesn't, here.
+    whole = isinstance(value, float) and value.is_integer()
+    return codec.canonical(int(cast("float", value)) if whole else value)
 
 
 def _shown(value: object) -> str:

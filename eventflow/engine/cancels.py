@@ -9,6 +9,7 @@ from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.opened import Opened
 from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
+from eventflow.engine.recorded import run_row
 from eventflow.engine.recovery import cancelled_node
 from eventflow.engine.steps import accepted
 from eventflow.engine.waits import Waits
@@ -28,7 +29,7 @@ class Cancels:
 
     async def cancel(self, run: str, reason: str | None = None) -> None:
         """Have a run cancelled with its open children, and theirs: durably, once this returns. Nothing happens where it has ended."""
-        row = await self._row(run)
+        row = await run_row(self._ports.journal, run)
         if row.state in states.ENDED_RUN:
             return
         self._ports.instrument.reached("engine.cancel.before")
@@ -64,14 +65,14 @@ class Cancels:
 
         Raises `NotFound` where no such node is open, and `InvalidRequest` for a run in which nothing can be cancelled by itself.
         """
-        row = await self._row(run)
+        row = await run_row(self._ports.journal, run)
         while (opened := await self._runs.steady(run)) is not None and row.state != states.HELD:
             if opened.execution is None:
                 if await self._cancel_in_resting(opened, node):
                     return
             elif await self._cancel_in(opened, node):
                 return
-            row = await self._row(run)
+            row = await run_row(self._ports.journal, run)
         raise InvalidRequest(f"run {ids.short(run)} is {row.state}: a node can be cancelled in a run that is running or suspended")
 
     async def _cancel_in(self, opened: Opened, node: str) -> bool:
@@ -116,9 +117,8 @@ class Cancels:
         opened.woken = True
 
     async def _cancel_resting(self, run: str, opened: Opened | None) -> None:
-        while (row := await self._row(run)).state not in states.ENDED_RUN:
-            pipeline = None if self._catalogue.definition(row.pipeline) is None else self._catalogue[row.pipeline]
-            plan, _ = await planned(self._ports.journal, row, pipeline)
+        while (row := await run_row(self._ports.journal, run)).state not in states.ENDED_RUN:
+            plan, _ = await planned(self._ports.journal, row, self._catalogue.find(row.pipeline))
             if await accepted(self._ports, *plan.facts):
                 self._follow(opened, run, closes=plan.resumes)
                 return
@@ -135,12 +135,6 @@ class Cancels:
 
     async def _children(self, run: str) -> list[RunRow]:
         return await self._ports.journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN))
-
-    async def _row(self, run: str) -> RunRow:
-        rows = await self._ports.journal.select(RunRow, run=run)
-        if not rows:
-            raise NotFound(f"there is no run {run}")
-        return rows[0]
 
 
 async def orphans(journal: JournalView, rows: Iterable[RunRow]) -> Sequence[str]:
@@ -163,4 +157,5 @@ async def orphans(journal: JournalView, rows: Iterable[RunRow]) -> Sequence[str]
 
 
 def _nothing(run: str, node: str) -> NotFound:
-    return NotFound(f"run {ids.short(run)} has no node {node!r} that hasn't ended")
+    why = "it has ended, its item hasn't begun, or there is none of that name"
+    return NotFound(f"run {ids.short(run)} has no node {node!r} that can be cancelled: {why}")

@@ -49,9 +49,13 @@ class Catalogue:
             if isinstance(body, ChildBody) and body.pipeline is not pipeline:
                 self.add(body.pipeline)
 
+    def find(self, name: str) -> Pipeline[..., Any] | None:
+        """Give the pipeline of that name, or None where none is known by it."""
+        return self._pipelines.get(name)
+
     def definition(self, name: str) -> Definition | None:
         """Give what a pipeline is made of, or None where none is known by that name."""
-        pipeline = self._pipelines.get(name)
+        pipeline = self.find(name)
         return None if pipeline is None else pipeline.definition
 
     def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:

@@ -12,13 +12,14 @@ from eventflow.definition.bodies import ChildBody
 from eventflow.definition.graph import Child
 from eventflow.definition.pipelines import Call
 from eventflow.engine import wanted as wants
+from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.frame import Wish
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import Placed
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.wait import SuspendedExecution
 from eventflow.engine.wanted import ChildWanted
-from eventflow.errors import InvalidRequest, Refused
+from eventflow.errors import InvalidRequest
 from eventflow.facts import Fact, Inline
 
 
@@ -36,7 +37,9 @@ class ChildExecution(SuspendedExecution):
         frame = self.frame
         try:
             submission = frame.outside.submission(*await self._called(), parent=frame.run, node=self.name)
-        except Exception as error:  # noqa: BLE001 - arguments and key are the user's: what they raise, or don't fit, is this node's failure
+        except BaseException as error:
+            if is_cancelled():
+                raise
             await self.fail(states.INPUT, error)
             return
         frame.ports.instrument.reached("engine.child.before")
@@ -64,16 +67,11 @@ class ChildExecution(SuspendedExecution):
 
     async def _begin(self, submission: facts.RunSubmitted) -> None:
         """Commit the child with the node's wait for it, or, where its key is taken, the wait for the run that has it."""
-        outside = self.frame.outside
-        try:
-            seq = await self._commit(submission.run, *outside.graph_facts(self._body.pipeline), submission)
-        except Refused as refused:
-            if refused.table != "keys" or submission.key is None:
-                raise
-            await self._join(await outside.keyed(submission.pipeline, submission.key))
-            return
-        outside.submitted(submission, seq)
-        self._wait_for(submission.run)
+        run, is_new = await self.frame.outside.commit(submission, *self._waiting(submission.run))
+        if is_new:
+            self._go_on(run)
+        else:
+            await self._join(run)
 
     async def _join(self, run: str) -> None:
         frame = self.frame
@@ -81,20 +79,21 @@ class ChildExecution(SuspendedExecution):
             named = "it is this run itself" if run == frame.run else "it waits for this run"
             await self.fail(states.INPUT, InvalidRequest(f"the run that has the key, {ids.short(run)}, would never end: {named}"))
             return
-        await self._commit(run)
-        self._wait_for(run)
+        await frame.commit(*self._waiting(run))
+        self._go_on(run)
 
-    def _wait_for(self, run: str) -> None:
+    def _waiting(self, run: str) -> tuple[Fact, ...]:
+        """Give the facts of the wait for a run: with its answer, the run's id, where the node doesn't wait for its end."""
+        waits = facts.NodeSuspended(self.frame.run, self.name, states.CHILD, wants.encode(ChildWanted(run)))
+        return (waits,) if self._child.wait else (waits, facts.NodeAnswered(self.frame.run, self.name, _as_result(run), run))
+
+    def _go_on(self, run: str) -> None:
+        """Have the node wait, or end, as is durable now."""
         if self._child.wait:
             self.suspend(ChildWanted(run), self.frame.ports.clock.now(), None)
+        else:
+            self.tell(Outcome(states.SUCCEEDED, self.name, _as_result(run)))
 
-    async def _commit(self, run: str, *submitted: Fact) -> int:
-        frame = self.frame
-        waits = facts.NodeSuspended(frame.run, self.name, states.CHILD, wants.encode(ChildWanted(run)))
-        if self._child.wait:
-            return await frame.ports.journal.commit(frame.unit(*submitted, waits))
-        result = Inline(msgspec.Raw(codec.canonical(run)))
-        answered = facts.NodeAnswered(frame.run, self.name, result, run)
-        seq = await frame.ports.journal.commit(frame.unit(*submitted, waits, answered))
-        self.tell(Outcome(states.SUCCEEDED, self.name, result))
-        return seq
+
+def _as_result(run: str) -> Inline:
+    return Inline(msgspec.Raw(codec.canonical(run)))

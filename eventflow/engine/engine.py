@@ -24,20 +24,20 @@ from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened
 from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
-from eventflow.engine.recorded import RecordedRun
+from eventflow.engine.recorded import RecordedRun, run_row
 from eventflow.engine.recovery import Plan, has_unwanted_map
 from eventflow.engine.repeats import Repeats
 from eventflow.engine.reruns import RerunPlan
 from eventflow.engine.resolutions import Resolutions
 from eventflow.engine.results import result_of
-from eventflow.engine.steps import whole
+from eventflow.engine.steps import accepted, whole
 from eventflow.engine.surroundings import Surroundings
 from eventflow.engine.values import Values
 from eventflow.engine.waits import Waiting, Waits
-from eventflow.errors import EngineClosed, InvalidRequest, NotFound, Refused
+from eventflow.errors import EngineClosed, InvalidRequest, NotFound
 from eventflow.facts import Fact, Unit
 from eventflow.ports import Ports
-from eventflow.projections import GraphRow, KeyRow, PipelineRow, RateRow, RunRow
+from eventflow.projections import GraphRow, PipelineRow, RateRow, RunRow
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -185,10 +185,7 @@ class Engine:
 
     async def state(self, run: str) -> RunRow:
         """Give the row of a run. Raises `NotFound`."""
-        rows = await self._ports.journal.select(RunRow, run=run)
-        if not rows:
-            raise NotFound(f"there is no run {run}")
-        return rows[0]
+        return await run_row(self._ports.journal, run)
 
     async def result(self, run: str) -> object:
         """Wait for a run's end and give its result. Raises `RunFailed`, `RunCancelled`, `NotFound`."""
@@ -240,46 +237,35 @@ class Engine:
     async def _submit(self, call: Call[Any], key: str | None, priority: int) -> str:
         submitted = self._intake.submission(call, key=key, priority=priority)
         self._ports.instrument.reached("engine.submit.before")
-        try:
-            seq = await self._ports.journal.commit(self._unit(*self._intake.graph_facts(call.pipeline), submitted))
-        except Refused as refused:
-            if refused.table != "keys" or key is None:
-                raise
-            return (await self._ports.journal.select(KeyRow, pipeline=call.pipeline.name, key=key))[0].run
-        self._ports.instrument.reached("engine.submit.after")
-        self._intake.submitted(submitted, seq)
-        return submitted.run
+        run, is_new = await self._intake.commit(submitted)
+        if is_new:
+            self._ports.instrument.reached("engine.submit.after")
+        return run
 
     async def _cancel_for(self, run: str, reason: str) -> None:
         await self._whole(self._cancels.cancel, run, reason)
 
     async def _pause(self, run: str, *, paused: bool) -> None:
         row = await self.state(run)
-        if row.paused is paused:
+        is_open = row.state in states.OPEN_RUN
+        if is_open and row.paused is paused:
             return
         happened = facts.RunPaused(run) if paused else facts.RunUnpaused(run)
-        if not await self._accepted(happened):
-            raise InvalidRequest(f"run {ids.short(run)} has {row.state}: only a run that hasn't ended is paused")
+        if not is_open or not await accepted(self._ports, happened):
+            what, now = "paused" if paused else "let go on", (await self.state(run)).state
+            raise InvalidRequest(f"run {ids.short(run)} is {now}: only a run that hasn't ended is {what}")
         self._ports.instrument.reached("engine.pause.after")
         self._runs.pause(run, paused=paused)
 
     async def _pause_pipeline(self, pipeline: str, reason: str | None) -> None:
-        if self._catalogue.definition(pipeline) is None:
+        if self._catalogue.find(pipeline) is None:
             raise NotFound(f"there is no pipeline {pipeline!r}")
         if reason is not None:
-            await self._accepted(facts.PipelinePaused(pipeline, reason))
+            await accepted(self._ports, facts.PipelinePaused(pipeline, reason))
             self._runs.pause_pipeline(pipeline)
         else:
-            await self._accepted(facts.PipelineUnpaused(pipeline))
+            await accepted(self._ports, facts.PipelineUnpaused(pipeline))
             self._runs.unpause_pipeline(pipeline)
-
-    async def _accepted(self, *happened: Fact) -> bool:
-        """Commit facts about a run, unless it has ended meanwhile."""
-        try:
-            await self._ports.journal.commit(self._unit(*happened))
-        except Refused:
-            return False
-        return True
 
     # Recovery
 
@@ -316,8 +302,7 @@ class Engine:
         return await journal.select(RunRow, state=tuple(states.OPEN_RUN), order="seq")
 
     async def _plan(self, row: RunRow) -> tuple[Plan, RecordedRun]:
-        is_known = self._catalogue.definition(row.pipeline) is not None
-        return await planned(self._ports.journal, row, self._catalogue[row.pipeline] if is_known else None)
+        return await planned(self._ports.journal, row, self._catalogue.find(row.pipeline))
 
     def _take_up(self, row: RunRow, plan: Plan, recorded: RecordedRun) -> None:
         opened = Opened(

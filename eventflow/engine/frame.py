@@ -11,10 +11,10 @@ from typing import Any, Protocol
 from eventflow import facts
 from eventflow.context import Ended, Stop
 from eventflow.definition.bodies import AnyBody
-from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.pipelines import Call
 from eventflow.engine.checkpoints import Saved
-from eventflow.engine.gate import Outcome
 from eventflow.engine.limits import Limits
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
 from eventflow.engine.values import Values
 from eventflow.engine.wanted import OpenWait
@@ -59,8 +59,8 @@ Spawned = Callable[[], Coroutine[Any, Any, None]]
 """A coroutine function that a run is to own."""
 
 
-class Run(Protocol):
-    """What nodes ask of the run that they are in."""
+class Owner(Protocol):
+    """What nodes ask of the run that owns them."""
 
     def spawn(self, function: Spawned, *, closing: bool = False) -> None:
         """Start a coroutine of the run; a `closing` one isn't stopped by a cancel."""
@@ -86,16 +86,8 @@ class Outside(Protocol):
         """Give the fact that asks for a child run. Raises `EventflowError`s for what can't be meant."""
         ...
 
-    def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:
-        """Give the fact that records a pipeline's graph, if it isn't recorded yet."""
-        ...
-
-    def submitted(self, submission: facts.RunSubmitted, seq: int) -> None:
-        """Take a child that has just become durable."""
-        ...
-
-    async def keyed(self, pipeline: str, key: str) -> str:
-        """Give the run that has a key, which is taken."""
+    async def commit(self, submission: facts.RunSubmitted, *along: Fact) -> tuple[str, bool]:
+        """Have a child run, which becomes durable with what goes along. Gives its run and True, or the one that has its key and False."""
         ...
 
     def waits_for(self, run: str, other: str) -> bool:
@@ -137,7 +129,7 @@ class Frame:
     alone: asyncio.Lock
     limits: Limits
     outside: Outside
-    owner: Run
+    owner: Owner
     ended: Callable[[str | None], Ended]
     order: int = 0
     ending: Wish | None = None

@@ -7,32 +7,12 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from eventflow import states
-from eventflow.definition.graph import Dependency, Node
+from eventflow.definition.graph import DEFAULT_RULE, Dependency, Node
 from eventflow.definition.options import PREDICATE
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.rules import Tally, Verdict, verdict
-from eventflow.facts import Failure, Value
-
-
-class Outcome(NamedTuple):
-    """How a node ended: the state, its name, its result where it succeeded, what went wrong where it failed, who skipped it (`by`).
-
-    A skipped node that `passes` hands its first input on: for those that need it, it is as good as a success.
-    """
-
-    state: str
-    node: str
-    result: Value | None = None
-    failure: Failure | None = None
-    by: str | None = None
-    passes: bool = False
-
-    @property
-    def has_value(self) -> bool:
-        """Whether others can take a value of it."""
-        return self.state == states.SUCCEEDED or self.passes
 
 
 class Gate:
@@ -71,7 +51,7 @@ class Gate:
             outcomes[0].add_done_callback(self._hear_plain)
             return
         # A rule may say yes while a value that the node takes, if there is one, is still to come: what it gets must not be left to chance.
-        is_awaited = dependency.optional and self._node.rule != "all_success"
+        is_awaited = dependency.optional and self._node.rule != DEFAULT_RULE
         self._values += is_awaited
         if len(outcomes) == 1:
             outcomes[0].add_done_callback(lambda future: self._hear(dependency, future.result(), is_chosen=is_awaited))
@@ -111,7 +91,7 @@ class Gate:
     def _hear_plain(self, future: Future[Outcome]) -> None:
         """Hear what most nodes depend on, and there may be a million of: an outcome that is needed."""
         outcome = future.result()
-        if outcome.state == states.SUCCEEDED and self._tally.left > 1 and self._node.rule == "all_success":
+        if outcome.state == states.SUCCEEDED and self._tally.left > 1 and self._node.rule == DEFAULT_RULE:
             self._tally.count(outcome.state)  # one that changes nothing yet
             return
         self._count(_PLAIN, outcome)
@@ -129,7 +109,7 @@ class Gate:
         state = states.SUCCEEDED if outcome.passes else outcome.state
         if state == states.SKIPPED:
             self._cause.setdefault(Verdict.SKIP, outcome)
-            if dependency.optional and self._node.rule == "all_success":
+            if dependency.optional and self._node.rule == DEFAULT_RULE:
                 state = states.SUCCEEDED
         elif state != states.SUCCEEDED:
             self._cause.setdefault(Verdict.FAIL, outcome)
@@ -152,7 +132,7 @@ class Gate:
         """Look whether the node can be skipped now that its branch isn't taken."""
         if not self._node.passes:
             self._decide(Verdict.SKIP, branch)
-        elif (answer := verdict("all_success", self._tally)) is not None:
+        elif (answer := verdict(DEFAULT_RULE, self._tally)) is not None:
             self._decide(Verdict.SKIP if answer is Verdict.RUN else answer, self._cause.get(answer, branch))
 
     def _decide(self, answer: Verdict, cause: Outcome | None) -> None:

@@ -23,7 +23,7 @@ from eventflow.definition.graph import (
     Parameter,
     Step,
 )
-from eventflow.engine.gate import Outcome
+from eventflow.engine.outcome import Outcome
 
 POSITIONAL, NAMED = "*", "**"
 

@@ -13,9 +13,10 @@ from eventflow.engine.admission import LONGEST_KEY, check_wishes
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.opened import Opened
 from eventflow.engine.openruns import OpenRuns
-from eventflow.errors import EngineClosed, InvalidRequest, JournalFull
-from eventflow.facts import Fact
+from eventflow.errors import EngineClosed, InvalidRequest, JournalFull, Refused
+from eventflow.facts import Fact, Unit
 from eventflow.ports import Ports
+from eventflow.projections import KeyRow
 
 
 class Intake:
@@ -43,7 +44,7 @@ class Intake:
         parent_node: str | None = None,
         rerun_of: str | None = None,
     ) -> facts.RunSubmitted:
-        """Give the fact that asks for a run, with a new id; whoever commits it hands it to `submitted` afterwards.
+        """Give the fact that asks for a run, with a new id, for `commit`; who commits it otherwise hands it to `submitted` afterwards.
 
         Raises `EngineClosed` where the engine isn't at work, `JournalFull` where the disk is full, `InvalidRequest` for a key or a
         priority that can't be meant, and for arguments of which the pipeline makes no concurrency key. A child is a part of what is under
@@ -70,6 +71,21 @@ class Intake:
     def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:
         """Give the fact that records a pipeline's graph, if it isn't recorded yet: it belongs before the first submission."""
         return self._catalogue.graph_facts(pipeline)
+
+    async def commit(self, submission: facts.RunSubmitted, *along: Fact, has_past: bool = False) -> tuple[str, bool]:
+        """Commit a submission with its graph, and what is to become durable `along` with it, then queue it. Gives its run, and True.
+
+        Where its key is taken nothing is committed: gives the run that has it, and False. `has_past` is as in `submitted`.
+        """
+        graph = self.graph_facts(self._catalogue[submission.pipeline])
+        try:
+            seq = await self._ports.journal.commit(Unit(self._ports.clock.now(), (*graph, submission, *along)))
+        except Refused as refused:
+            if refused.table != "keys" or submission.key is None:
+                raise
+            return (await self._ports.journal.select(KeyRow, pipeline=submission.pipeline, key=submission.key))[0].run, False
+        self.submitted(submission, seq, has_past=has_past)
+        return submission.run, True
 
     def submitted(self, submission: facts.RunSubmitted, seq: int, *, has_past: bool = False) -> None:
         """Take a committed submission into the queue of its pipeline; `seq` is its place, or any behind it in its unit.
@@ -114,7 +130,7 @@ def _concurrency_key(call: Call[Any]) -> str | None:
         return None
     try:
         said = key(call.pipeline.parameters.decode(call.arguments))
-    except Exception as error:
+    except BaseException as error:  # it is the user's: whatever it raises, SystemExit too, refuses this submission alone
         raise InvalidRequest(f"the concurrency_key of pipeline {call.pipeline.name!r} raised {type(error).__name__}: {error}") from error
     name = str(said) if isinstance(said, str | int) and not isinstance(said, bool) else ""
     if not 0 < len(name) <= LONGEST_KEY or not name.isprintable():

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import cast
 
 from eventflow import facts, states
-from eventflow.definition.graph import HOOK, Graph, Map, Node, joined
+from eventflow.definition.graph import HOOK, Graph, Map, Node, item_of, joined
 from eventflow.engine.failures import lost
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import Reader, available
 from eventflow.engine.origin import Origin
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.reruns import Judged
 from eventflow.facts import Fact, Failure
 from eventflow.projections import NodeRow
@@ -34,11 +34,11 @@ class _Keeper:
     def keep(self, nodes: Sequence[Node], scope: str) -> Iterator[Fact]:
         for node in nodes:
             name = joined(scope, node.name)
-            expanded = self.origin.fact(name) if name in self.judged.expanded else None
-            if isinstance(node.does, Map) and isinstance(expanded, facts.MapExpanded):
+            expanded = self.origin.expanded(name) if name in self.judged.expanded else None
+            if isinstance(node.does, Map) and expanded is not None:
                 yield facts.MapExpanded(self.run, name, expanded.count, expanded.items)
                 for key in self.origin.items[name]:
-                    yield from self.keep(node.does.nodes, f"{name}[{key}]")
+                    yield from self.keep(node.does.nodes, item_of(name, key))
             entry, row = self.judged.entries.get(name), self.origin.rows.get(name)
             if entry is not None and row is not None and self.judged.kept(name):
                 yield self._end(node, row)
@@ -71,11 +71,11 @@ class _Keeper:
         if row.state == states.SUCCEEDED:
             return None
         fact = self.origin.fact(row.node)
-        told = fact.failure if isinstance(fact, facts.AttemptFailed | facts.NodeFailed) else None
+        told = fact.failure if isinstance(fact, facts.AttemptFailed | facts.NodeFailed | facts.MapEnded) else None
         return told or lost(row.reason or states.FAILED)
 
     def _succeeded(self, map_: Map, name: str) -> int:
-        return sum(_Item(self.origin, f"{name}[{key}]").is_well(map_) for key in self.origin.items[name])
+        return sum(_Item(self.origin, item_of(name, key)).is_well(map_) for key in self.origin.items[name])
 
 
 @dataclass(frozen=True)

@@ -9,27 +9,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, cast
-
-import msgspec
 
 from eventflow import facts, states
 from eventflow.definition.bodies import Body, MapBody
-from eventflow.definition.graph import TASK, Map
+from eventflow.definition.graph import TASK, Map, item_of, walk
 from eventflow.definition.options import Predicate
-from eventflow.engine.axes import Axes
-from eventflow.engine.gate import Outcome
+from eventflow.engine.attempt import is_cancelled
+from eventflow.engine.axes import MOST_ITEMS, Axes
 from eventflow.engine.inputs import resolve
+from eventflow.engine.items import Items, items_from
 from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
 from eventflow.facts import Failure, Value
-
-
-class Items(msgspec.Struct, frozen=True):
-    """The items of a map as they are recorded: the values of each list, and the items' names where they aren't numbers."""
-
-    values: dict[str, list[Value]]
-    keys: list[str] | None = None
 
 
 class MapExecution(NodeExecution):
@@ -61,7 +55,9 @@ class MapExecution(NodeExecution):
         if self.past.items is None:
             try:
                 values, keys = await self._read_lists()
-            except Exception as error:  # noqa: BLE001 - lists and keys are the user's: whatever one raises is this node's failure
+            except BaseException as error:
+                if is_cancelled():
+                    raise
                 await self.fail(states.ITEMS, error)
                 return
             await self._record(values, keys)
@@ -86,12 +82,13 @@ class MapExecution(NodeExecution):
 
     async def reopen(self) -> None:
         """Open the items that had begun before this process, so that what closes them can run, though the map itself goes no further."""
-        if self._scopes or self.past.items is None or all(node.role == TASK for node in self._map.nodes):
+        if self._scopes or self.past.items is None or all(node.role == TASK for _, node in walk(self._map.nodes)):
             return
         await self._remember(self.past.items)
-        begun = {name.removeprefix(self.name).partition("]")[0] for name in self.frame.past if name.startswith(f"{self.name}[")}
+        inside = f"{self.name}["
+        begun = {name.removeprefix(inside).partition("]")[0] for name in self.frame.past if name.startswith(inside)}
         for index in range(self._axes.count):
-            if f"[{self._key(index)}" in begun:
+            if self._items.key(index) in begun:
                 self._open(index)
 
     # Its lists
@@ -126,7 +123,7 @@ class MapExecution(NodeExecution):
 
     async def _remember(self, kept: Value) -> None:
         snapshot = await self.frame.values.read(kept)
-        self._take(_decoder.decode(snapshot.data))
+        self._take(items_from(snapshot.data))
 
     def _take(self, items: Items) -> None:
         self._items = items
@@ -137,16 +134,13 @@ class MapExecution(NodeExecution):
     def _open_next(self) -> None:
         self._open(len(self._scopes))
 
-    def _key(self, index: int) -> str:
-        return str(index) if self._items.keys is None else self._items.keys[index]
-
     def _open(self, index: int) -> None:
         scope = Scope(
             self._map.nodes,
             partial(self._parameter, index),
             self._heard(),
             self.frame.ended,
-            name=f"{self.name}[{self._key(index)}]",
+            name=item_of(self.name, self._items.key(index)),
             path=self._path,
         )
         self._scopes.append(scope)
@@ -210,11 +204,15 @@ class MapExecution(NodeExecution):
 def _listed(name: str, value: object) -> list[object]:
     if isinstance(value, _NO_LISTS) or not isinstance(value, Iterable):
         raise TypeError(f"{name!r} is mapped over, but it is no list of items: it is {type(value).__name__}")
-    return list(cast("Iterable[object]", value))
+    items = list(islice(cast("Iterable[object]", value), MOST_ITEMS + 1))
+    if len(items) > MOST_ITEMS:
+        raise ValueError(f"{name!r} has more than {MOST_ITEMS:,} items, which is the most that a map takes")
+    return items
 
 
 def _too_few(failed: Outcome, succeeded: int, needed: int) -> Failure:
-    said = f"{succeeded} items succeeded, {needed} are needed; the first that failed is {failed.node}"
+    well, wanted = "1 item" if succeeded == 1 else f"{succeeded} items", "1 is" if needed == 1 else f"{needed} are"
+    said = f"{well} succeeded, {wanted} needed; the first that failed is {failed.node}"
     return Failure("ItemsFailed", f"{said}: {failed.failure}" if failed.failure else said)
 
 
@@ -223,5 +221,3 @@ _NO_LISTS: tuple[type, ...] = (str, bytes, Mapping)
 
 _ROUNDING = 1e-9
 """0.9 of ten items are nine, though ten times 0.9 is a little more than that in binary."""
-
-_decoder = msgspec.json.Decoder(Items)

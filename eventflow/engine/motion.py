@@ -16,10 +16,11 @@ from eventflow import states
 from eventflow.definition.graph import dependencies
 from eventflow.durations import SECOND
 from eventflow.engine.frame import Frame, Spawned
-from eventflow.engine.gate import Gate, Outcome
+from eventflow.engine.gate import Gate
 from eventflow.engine.kinds import execution
 from eventflow.engine.map import MapExecution
 from eventflow.engine.node import NodeExecution
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.rules import Verdict
 from eventflow.engine.scope import Scope
 from eventflow.errors import Refused

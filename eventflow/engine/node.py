@@ -12,9 +12,10 @@ from eventflow import facts, states
 from eventflow.definition.graph import TASK, Node, dependencies
 from eventflow.definition.options import Predicate
 from eventflow.engine import failures
+from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.frame import NEW, Frame, Past, Wish
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import Reader, available, resolve
+from eventflow.engine.outcome import Outcome
 from eventflow.facts import Fact
 
 
@@ -169,7 +170,9 @@ class NodeExecution:
             return False
         try:
             runs = callable(rule) and bool(rule(self._upstream()))
-        except Exception as error:  # noqa: BLE001 - the predicate is the user's: what it raises is this node's failure
+        except BaseException as error:
+            if is_cancelled():
+                raise
             await self.fail(states.RULE, error)
             return False
         if not runs:

@@ -13,9 +13,9 @@ from eventflow import durations, facts
 from eventflow.engine.admission import aged
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.frame import Outside, Wish
-from eventflow.engine.gate import Outcome
 from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.queues import Overtaken, Queues
 from eventflow.engine.recorded import past
 from eventflow.engine.run import Progress, RunExecution

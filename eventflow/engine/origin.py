@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from eventflow import facts, states
 from eventflow.definition.graph import Child, Graph, path_of, walk
-from eventflow.engine.map import Items
-from eventflow.engine.recorded import recorded_run
+from eventflow.engine.items import items_from
+from eventflow.engine.recorded import fact_seqs, recorded_run
 from eventflow.engine.values import Values
 from eventflow.facts import Fact, Value
 from eventflow.ports import JournalView
@@ -23,7 +21,7 @@ _PAGE = 1000
 class Origin:
     """A run that has ended: its graph, its arguments (canonical JSON), and what its nodes came to, by their names.
 
-    `facts` are those that hold results, by their place. `items` names the items of each map that was expanded. `children` are the
+    `facts` are those that hold results and items, by their place. `items` names the items of each map that was expanded. `children` are the
     versions of the pipelines that nodes had run and waited for. `changed` gives, by path, the place of the fact behind which a node's code
     was another.
     """
@@ -38,9 +36,15 @@ class Origin:
     changed: Mapping[str, int]
 
     def fact(self, node: str) -> Fact | None:
-        """Give the fact that holds a node's result, its last failure, or the items of a map."""
+        """Give the fact that holds a node's result or its last failure."""
         row = self.rows.get(node)
         return None if row is None or row.result_seq is None else self.facts.get(row.result_seq)
+
+    def expanded(self, node: str) -> facts.MapExpanded | None:
+        """Give the fact that holds a map's items."""
+        row = self.rows.get(node)
+        fact = None if row is None or row.items_seq is None else self.facts.get(row.items_seq)
+        return fact if isinstance(fact, facts.MapExpanded) else None
 
     def result(self, node: str) -> Value | None:
         """Give the result of a node that succeeded; a map and a branch have none of their own."""
@@ -52,7 +56,7 @@ async def origin(journal: JournalView, values: Values, run: RunRow) -> Origin:
     """Read a run that has ended. Raises `JournalDamaged` where a part of it is missing."""
     recorded = await recorded_run(journal, run)
     rows = {row.node: row for row in recorded.nodes}
-    found = await journal.facts([row.result_seq for row in recorded.nodes if row.result_seq is not None])
+    found = await journal.facts(fact_seqs(recorded.nodes))
     expanded = [fact for fact in found.values() if isinstance(fact, facts.MapExpanded)]
     return Origin(
         run,
@@ -68,8 +72,8 @@ async def origin(journal: JournalView, values: Values, run: RunRow) -> Origin:
 
 async def _names(values: Values, expanded: facts.MapExpanded) -> Sequence[str]:
     snapshot = await values.read(expanded.items)
-    keys = _decoder.decode(snapshot.data).keys
-    return [str(index) for index in range(expanded.count)] if keys is None else keys
+    recorded = items_from(snapshot.data)
+    return [recorded.key(index) for index in range(expanded.count)]
 
 
 async def _children(journal: JournalView, graph: Graph, rows: Mapping[str, NodeRow], found: Mapping[int, Fact]) -> dict[str, str]:
@@ -105,4 +109,3 @@ def _paths(fact: Fact) -> Iterable[str]:
 
 
 _Giving = facts.AttemptSucceeded | facts.NodeFellBack | facts.NodeAnswered | facts.NodeReused
-_decoder = msgspec.json.Decoder(Items)

@@ -51,6 +51,7 @@ class Queues:
             created_at=opened.created_at,
             seq=opened.seq,
             key=opened.key,
+            begun=bool(opened.began),
         )
         options = self._options(opened)
         if not opened.recovered and not opened.began:

@@ -12,8 +12,8 @@ from eventflow.definition.graph import Graph
 from eventflow.engine.checkpoints import Saved
 from eventflow.engine.failures import lost
 from eventflow.engine.frame import Past
-from eventflow.engine.gate import Outcome
-from eventflow.errors import JournalDamaged
+from eventflow.engine.outcome import Outcome
+from eventflow.errors import JournalDamaged, NotFound
 from eventflow.facts import Fact
 from eventflow.ports import Journal, JournalView
 from eventflow.projections import AttemptRow, CheckpointRow, GraphRow, NodeRow, RunRow
@@ -33,6 +33,14 @@ class RecordedRun:
         return 0 if started_at is None else max(0, last - started_at)
 
 
+async def run_row(journal: JournalView, run: str) -> RunRow:
+    """Give the row of a run. Raises `NotFound`."""
+    rows = await journal.select(RunRow, run=run)
+    if not rows:
+        raise NotFound(f"there is no run {run}")
+    return rows[0]
+
+
 async def recorded_run(journal: JournalView, run: RunRow) -> RecordedRun:
     """Read what is recorded of a run. Raises `JournalDamaged` where a part of it is missing."""
     rows = await journal.select(GraphRow, digest=run.graph)
@@ -50,15 +58,20 @@ async def past(journal: Journal, run: str) -> dict[str, Past]:
     since = {row.node: row.fallback or 0 for row in nodes}
     failures = Counter(node for node, attempt in failed if attempt > since.get(node, 0))
     checkpoints = {row.node: row for row in await journal.select(CheckpointRow, run=run)}
-    found = await journal.facts([*_result_seqs(nodes), *(row.seq for row in checkpoints.values())])
+    found = await journal.facts([*fact_seqs(nodes), *(row.seq for row in checkpoints.values())])
     return {row.node: _past(row, failures[row.node], found, checkpoints.get(row.node)) for row in nodes}
 
 
+def fact_seqs(nodes: Iterable[NodeRow]) -> list[int]:
+    """Give the places of the facts that hold what nodes came to, and the items of maps."""
+    return [seq for row in nodes for seq in (row.result_seq, row.items_seq) if seq is not None]
+
+
 def _past(row: NodeRow, failures: int, found: dict[int, Fact], checkpoint: CheckpointRow | None) -> Past:
-    fact = None if row.result_seq is None else found.get(row.result_seq)
-    items = fact.items if isinstance(fact, facts.MapExpanded) else None
+    expanded = None if row.items_seq is None else found.get(row.items_seq)
+    items = expanded.items if isinstance(expanded, facts.MapExpanded) else None
     if row.state in states.ENDED_NODE:
-        return Past(row.state, outcome=_outcome(row, fact), items=items)
+        return Past(row.state, outcome=_outcome(row, None if row.result_seq is None else found.get(row.result_seq)), items=items)
     return Past(
         row.state,
         attempt=row.attempt,
@@ -77,7 +90,7 @@ def _outcome(row: NodeRow, fact: Fact | None) -> Outcome:
     match fact:
         case facts.AttemptFailed() if row.state == states.FAILED:
             return Outcome(row.state, row.node, failure=fact.failure)
-        case facts.NodeFailed():
+        case facts.NodeFailed() | facts.MapEnded():
             return Outcome(row.state, row.node, failure=fact.failure)
         case facts.AttemptSucceeded() | facts.NodeFellBack() | facts.NodeAnswered() | facts.NodeReused():
             return Outcome(row.state, row.node, result=fact.result)
@@ -91,7 +104,3 @@ def _outcome(row: NodeRow, fact: Fact | None) -> Outcome:
 
 def _saved(fact: Fact | None) -> Saved:
     return Saved(fact.position, fact.state) if isinstance(fact, facts.CheckpointSaved) else Saved()
-
-
-def _result_seqs(nodes: Iterable[NodeRow]) -> list[int]:
-    return [row.result_seq for row in nodes if row.result_seq is not None]

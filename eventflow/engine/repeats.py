@@ -21,10 +21,9 @@ from eventflow.engine.kept import kept
 from eventflow.engine.origin import Origin
 from eventflow.engine.reruns import Judged, RerunPlan
 from eventflow.engine.values import Values
-from eventflow.errors import InvalidRequest, NotFound, Refused
-from eventflow.facts import Unit
+from eventflow.errors import InvalidRequest, NotFound
 from eventflow.ports import Ports
-from eventflow.projections import KeyRow, RunRow
+from eventflow.projections import RunRow
 
 
 class _Repeat(NamedTuple):
@@ -57,20 +56,13 @@ class Repeats:
                 f"run {ids.short(run.run)} has succeeded, and nothing that it did would be done otherwise now: "
                 f"say from where on it is to be done again, a node's name or {reruns.EVERYTHING!r}, or give other arguments"
             )
-        pipeline = repeat.call.pipeline
         submitted = self._intake.submission(repeat.call, key=key, priority=run.priority, rerun_of=run.run)
-        past = kept(submitted.run, pipeline.definition.graph, repeat.origin, repeat.judged)
+        past = kept(submitted.run, repeat.call.pipeline.definition.graph, repeat.origin, repeat.judged)
         self._ports.instrument.reached("engine.rerun.before")
-        try:
-            unit = Unit(self._ports.clock.now(), (*self._intake.graph_facts(pipeline), submitted, *past))
-            seq = await self._ports.journal.commit(unit)
-        except Refused as refused:
-            if refused.table != "keys" or key is None:
-                raise
-            return (await self._ports.journal.select(KeyRow, pipeline=pipeline.name, key=key))[0].run
-        self._ports.instrument.reached("engine.rerun.after")
-        self._intake.submitted(submitted, seq, has_past=bool(past))
-        return submitted.run
+        again, is_new = await self._intake.commit(submitted, *past, has_past=bool(past))
+        if is_new:
+            self._ports.instrument.reached("engine.rerun.after")
+        return again
 
     async def _repeat(self, run: RunRow, since: str, arguments: Mapping[str, object] | None) -> _Repeat:
         if run.state not in states.ENDED_RUN:
@@ -85,9 +77,10 @@ class Repeats:
 
 def known(catalogue: Catalogue, name: str) -> Pipeline[..., Any]:
     """Give the pipeline of that name as the code has it today. Raises `NotFound`."""
-    if catalogue.definition(name) is None:
+    pipeline = catalogue.find(name)
+    if pipeline is None:
         raise NotFound(f"there is no pipeline {name!r} in the code any more")
-    return catalogue[name]
+    return pipeline
 
 
 def renewed(pipeline: Pipeline[..., Any], given: bytes, others: Mapping[str, object]) -> bytes:

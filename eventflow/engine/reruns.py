@@ -24,7 +24,9 @@ from eventflow.definition.graph import (
     Map,
     Node,
     Parameter,
+    item_of,
     joined,
+    key_of,
     leaves,
     map_of,
     outputs,
@@ -146,7 +148,7 @@ class _Judge:
             found.entries[name] = RerunEntry(name, REUSE, _UNCHANGED)
             self._keep_inside(map_, name, found)
             return
-        items = [self.judge(_Level(map_.nodes, before, f"{name}[{key}]", path)) for key in self._origin.items[name]]
+        items = [self.judge(_Level(map_.nodes, before, item_of(name, key), path)) for key in self._origin.items[name]]
         kept = sum(all(entry.what == REUSE for entry in item.entries.values()) for item in items)
         why = own or ("an item of it was asked for" if self._is_asked_inside(name) else "what is inside of it has changed")
         found.entries[name] = RerunEntry(name, RERUN, f"{why}; {kept} of its {len(items)} items are reused")
@@ -157,7 +159,7 @@ class _Judge:
     def _keep_inside(self, map_: Map, name: str, found: Judged) -> None:
         """Take over a map as a whole, with those of its items that it could do without."""
         for key, node in product(self._origin.items[name], map_.nodes):
-            inside = joined(f"{name}[{key}]", node.name)
+            inside = joined(item_of(name, key), node.name)
             row = self._origin.rows.get(inside)
             if row is not None:
                 why = _UNCHANGED if row.state == states.SUCCEEDED else f"it was {row.state}, and its map succeeded all the same"
@@ -190,7 +192,8 @@ class _Judge:
             return "it asked to be skipped, and is asked again"
         if row.state not in (states.SUCCEEDED, states.SKIPPED):
             return _ENDED.get(row.state, "it hadn't ended").format(row.reason)
-        if node.fingerprint != old.fingerprint or (row.result_seq or 0) < self._origin.changed.get(path, 0):
+        # What a map's code made, first of all, are its items.
+        if node.fingerprint != old.fingerprint or (row.items_seq or row.result_seq or 0) < self._origin.changed.get(path, 0):
             return "its code has changed"
         if name in self._renewed:
             return "the code of the pipeline that it runs has changed"
@@ -226,10 +229,9 @@ class _Judge:
             row = self._origin.rows.get(joined(level.name, node.name))
             if node.role != TEARDOWN or row is None or not (row.attempt or row.state == states.SUCCEEDED):
                 continue
-            opened = {name for binding in node.inputs.values() for name in outputs(binding)}
-            users = (name for name in node.after if name not in opened)
+            users = (name for name in node.after if name not in node.closes)
             user = next((name for name in users if not found.kept(joined(level.name, name))), None)
-            for name in opened if user is not None else ():
+            for name in node.closes if user is not None else ():
                 if found.kept(joined(level.name, name)):
                     yield joined(level.name, name), f"{node.name} has closed what it opened, and {user} needs it"
 
@@ -261,10 +263,10 @@ def _check(origin: Origin, definition: Definition, since: str) -> None:
     paths = [path for path, _ in walk(definition.graph.nodes)]
     path, scope = path_of(since), scope_of(since)
     is_there = any(one == path or one.startswith((f"{path}.", f"{path}[")) for one in paths)
-    is_item = not scope or scope[len(map_of(scope)) + 1 : -1] in origin.items.get(map_of(scope), ())
+    is_item = not scope or key_of(scope) in origin.items.get(map_of(scope), ())
     if since in (FAILED, EVERYTHING) or (is_there and is_item):
         return
-    known = [f"{map_of(scope)}[{key}]" for key in origin.items.get(map_of(scope), ())] if scope and is_there else []
+    known = [item_of(map_of(scope), key) for key in origin.items.get(map_of(scope), ())] if scope and is_there else []
     names = known or [node.name for node in definition.graph.nodes]
     listed = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
     raise NotFound(f"run {ids.short(origin.run.run)} has no node {since!r} to begin at: take {FAILED}, {EVERYTHING}, or one of {listed}")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from eventflow import facts, ids, states
-from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.pipelines import Call
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.intake import Intake
 from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
-from eventflow.engine.recorded import recorded_run
+from eventflow.engine.recorded import recorded_run, run_row
 from eventflow.engine.recovery import cancelled_nodes
 from eventflow.engine.repeats import known, renewed
+from eventflow.engine.steps import accepted
 from eventflow.errors import InvalidRequest, Refused
 from eventflow.facts import Fact, Failure, Unit
 from eventflow.ports import Ports
@@ -61,18 +61,18 @@ class Resolutions:
                 raise InvalidRequest(f"{choice!r} is no way to resolve a held run: there are {RESUME}, {RESTART} and {FAIL}")
 
     async def _held(self, run: str) -> RunRow:
-        row = (await self._ports.journal.select(RunRow, run=run))[0]
+        row = await run_row(self._ports.journal, run)
         if row.state != states.HELD or row.cancel_requested:
             raise InvalidRequest(f"run {ids.short(run)} is {_shown(row)}: only a held run is resolved")
         return row
 
     async def _resume(self, row: RunRow) -> str:
         self._intake.check_open()
-        plan, _ = await planned(self._ports.journal, row, self._pipeline(row), holds=False)
+        plan, _ = await planned(self._ports.journal, row, self._catalogue.find(row.pipeline), holds=False)
         if not plan.resumes:
             raise InvalidRequest(f"run {ids.short(row.run)} can't go on: {plan.reason}. Mend the code and start again, or {_OTHERWISE}")
         opened = self._runs.find(row.run)
-        if not await self._accepted(*plan.facts) or opened is None:
+        if not await accepted(self._ports, *plan.facts) or opened is None:
             raise InvalidRequest(f"run {ids.short(row.run)} is no longer held")
         self._ports.instrument.reached("engine.resolve.resumed")
         opened.graph = plan.graph
@@ -115,16 +115,6 @@ class Resolutions:
         for child in children:
             await self._carry_out(child)
         return seq
-
-    def _pipeline(self, row: RunRow) -> Pipeline[..., Any] | None:
-        return None if self._catalogue.definition(row.pipeline) is None else self._catalogue[row.pipeline]
-
-    async def _accepted(self, *happened: Fact) -> bool:
-        try:
-            await self._ports.journal.commit(self._unit(*happened))
-        except Refused:
-            return False
-        return True
 
     def _unit(self, *happened: Fact) -> Unit:
         return Unit(self._ports.clock.now(), happened)

@@ -21,11 +21,11 @@ from eventflow.definition.pipelines import Definition
 from eventflow.durations import SECOND
 from eventflow.engine.failures import failure
 from eventflow.engine.frame import Frame, Outside, Past, Wish
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import available, resolve
 from eventflow.engine.limits import Limits
 from eventflow.engine.motion import Motion
 from eventflow.engine.node import NodeExecution
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
 from eventflow.engine.values import Values
 from eventflow.errors import Refused

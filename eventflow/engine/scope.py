@@ -9,8 +9,8 @@ from typing import Protocol
 from eventflow import states
 from eventflow.context import Ended
 from eventflow.definition.graph import HOOK, Binding, Node, joined
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import available
+from eventflow.engine.outcome import Outcome
 
 Read = Callable[[str], Awaitable[object]]
 """Gives a fresh copy of a parameter's value."""

@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from eventflow import facts, states
-from eventflow.definition.pipelines import Call, Pipeline
+from eventflow.definition.pipelines import Call
 from eventflow.engine.intake import Intake
 from eventflow.engine.waits import Waits
 from eventflow.engine.wanted import OpenWait
 from eventflow.facts import Fact
 from eventflow.ports import Journal
-from eventflow.projections import KeyRow, RunRow
+from eventflow.projections import RunRow
 
 
 class Surroundings:
@@ -33,14 +33,8 @@ class Surroundings:
     def submission(self, call: Call[Any], key: str | None, *, parent: str, node: str) -> facts.RunSubmitted:
         return self._intake.submission(call, key=key, parent=parent, parent_node=node)
 
-    def graph_facts(self, pipeline: Pipeline[..., Any]) -> tuple[Fact, ...]:
-        return self._intake.graph_facts(pipeline)
-
-    def submitted(self, submission: facts.RunSubmitted, seq: int) -> None:
-        self._intake.submitted(submission, seq)
-
-    async def keyed(self, pipeline: str, key: str) -> str:
-        return (await self._journal.select(KeyRow, pipeline=pipeline, key=key))[0].run
+    async def commit(self, submission: facts.RunSubmitted, *along: Fact) -> tuple[str, bool]:
+        return await self._intake.commit(submission, *along)
 
     def waits_for(self, run: str, other: str) -> bool:
         return self._waits.waits_for(run, other)

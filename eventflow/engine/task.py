@@ -6,6 +6,8 @@ be found out. Its ending is durable before the outcome is told to anyone, and is
 
 from __future__ import annotations
 
+from typing import Any
+
 import anyio
 
 from eventflow import durations, facts, states
@@ -18,10 +20,10 @@ from eventflow.engine import failures
 from eventflow.engine.attempt import Ending, Left, Raised, Returned, Stopped, attempt, is_cancelled
 from eventflow.engine.checkpoints import AttemptCheckpoint
 from eventflow.engine.frame import Wish
-from eventflow.engine.gate import Outcome
 from eventflow.engine.inputs import arguments
 from eventflow.engine.limits import Entry, is_limited
 from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.outcome import Outcome
 from eventflow.errors import Refused
 from eventflow.facts import Fact, Failure, Unit, Value
 from eventflow.ports import Slot
@@ -115,7 +117,7 @@ class TaskExecution(NodeExecution):
         patience = None if options.queue_timeout is None else durations.microseconds(options.queue_timeout)
         until = None if patience is None else frame.ports.clock.now() + patience
         if not self.has_row:
-            frame.ports.journal.enqueue(frame.unit(facts.NodeQueued(frame.run, self.name, until)))
+            frame.ports.journal.enqueue(frame.unit(facts.NodeQueued(frame.run, self.name, until, limited=True)))
             frame.ports.instrument.reached("engine.node.queued")
             self.queued = True
         elif self.queued and self.past.queued_until is not None and not self._is_fallback:
@@ -142,7 +144,7 @@ class TaskExecution(NodeExecution):
     async def value(self) -> object:
         outcome = self.outcome.result()
         if outcome.passes:
-            return await self.passed(self._body.inputs.get(next(iter(self.node.inputs))))
+            return await self.passed(self._body.inputs.get(next(iter(self.node.inputs)), Any))
         if outcome.result is None:
             raise AssertionError(f"{self.name} is read before it has succeeded")
         return await self.frame.values.open(outcome.result, self._body.result)
@@ -292,7 +294,8 @@ class TaskExecution(NodeExecution):
         # Cancelled from around the engine, before the engine itself could say why.
         frame.shutdown = frame.shutdown or self.wish is None
         if self.wish is not Wish.SHUTDOWN:
-            reason = states.ABANDONED if slot.running else states.CANCELLED
+            wished = states.TIMEOUT if self.wish is Wish.TIMEOUT else states.CANCELLED
+            reason = states.ABANDONED if slot.running else wished
             cancelled = facts.AttemptCancelled(frame.run, self.name, self._attempt, self._started_at, reason)
             await self.settle(Outcome(states.CANCELLED, self.name), cancelled)
             return

@@ -15,9 +15,10 @@ from eventflow.definition.bodies import WaitBody
 from eventflow.definition.graph import Wait
 from eventflow.durations import SECOND
 from eventflow.engine import wanted as wants
-from eventflow.engine.gate import Outcome
+from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.inputs import resolve
 from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.values import INLINE
 from eventflow.engine.wanted import AnswerWanted, EventWanted, OpenWait, TimeWanted, Wanted
 from eventflow.errors import Refused
@@ -36,9 +37,9 @@ class SuspendedExecution(NodeExecution):
         try:
             await super().settle(outcome, *happened)
         except Refused:
-            if not self.suspended:
+            if not self.suspended and not self.outcome.done():
                 raise
-            # What it waited for has come just before: that is durable, and whoever brought it is about to tell.
+            # What it waited for has come just before: that is durable, and told, or is about to be.
             await asyncio.wait([self.outcome])
 
     def tell(self, outcome: Outcome) -> None:
@@ -71,7 +72,9 @@ class WaitExecution(SuspendedExecution):
                 wanted, due = TimeWanted(), _instant(await self._input("instant"))
             else:
                 wanted = await (self._event() if self._wait.kind == states.EVENT else self._answer())
-        except Exception as error:  # noqa: BLE001 - what it waits for is made of the user's values: what one raises is this node's failure
+        except BaseException as error:
+            if is_cancelled():
+                raise
             await self.fail(states.INPUT, error)
             return
         with anyio.CancelScope(shield=True):

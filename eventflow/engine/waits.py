@@ -21,13 +21,13 @@ from eventflow.durations import SECOND
 from eventflow.engine import wanted as wants
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.failures import failure
-from eventflow.engine.gate import Outcome
 from eventflow.engine.listening import Listening
 from eventflow.engine.openruns import OpenRuns
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.steps import accepted
 from eventflow.engine.values import Values
-from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted
-from eventflow.errors import InvalidRequest, NotFound
+from eventflow.engine.wanted import AnswerWanted, ChildWanted, EventWanted, OpenWait, TimeWanted, unknown_fields
+from eventflow.errors import InvalidRequest, JournalDamaged, NotFound
 from eventflow.events import Event
 from eventflow.facts import Failure, Inline
 from eventflow.ports import Ports
@@ -107,7 +107,7 @@ class Waits:
         if isinstance(wait.wanted, ChildWanted):
             self._parents.setdefault(wait.wanted.run, []).append(wait)
             if self._runs.find(wait.wanted.run) is None:
-                self._spawn(self._end_with_child, wait)
+                self._spawn(self._end_with_child, wait, wait.wanted.run)
 
     def drop(self, run: str, node: str) -> None:
         """Forget a wait that has ended."""
@@ -176,13 +176,14 @@ class Waits:
         self.forget(run)
         self._listening.forget(run)
         for wait in self._parents.get(run, ()):
-            self._spawn(self._end_with_child, wait)
+            self._spawn(self._end_with_child, wait, run)
 
-    async def _end_with_child(self, wait: OpenWait) -> None:
-        child = wait.wanted.run if isinstance(wait.wanted, ChildWanted) else ""
+    async def _end_with_child(self, wait: OpenWait, child: str) -> None:
         rows = await self._ports.journal.select(RunRow, run=child)
-        row = rows[0] if rows else None
-        seq = None if row is None else row.result_seq
+        if not rows:
+            waits = f"{wait.node} of run {wait.run} waits for run {child}"
+            raise JournalDamaged(f"the journal says that {waits}, which it doesn't hold: run `eventflow journal verify`")
+        seq = rows[0].result_seq
         ending = None if seq is None else (await self._ports.journal.facts([seq])).get(seq)
         if isinstance(ending, facts.RunSucceeded):
             answered = facts.NodeAnswered(wait.run, wait.node, ending.result, child)
@@ -210,9 +211,8 @@ class Waits:
             await self._fail(wait, states.DEADLINE, failure(TimeoutError(f"what {wait.node} waits for didn't come in time")))
             return
         result = Inline(msgspec.Raw(codec.canonical(None if default is UNSET else default)))
-        await self._end(
-            wait, Outcome(states.SUCCEEDED, wait.node, result), facts.NodeAnswered(wait.run, wait.node, result, states.DEADLINE)
-        )
+        answered = facts.NodeAnswered(wait.run, wait.node, result, timed_out=True)
+        await self._end(wait, Outcome(states.SUCCEEDED, wait.node, result), answered)
 
     # How a wait ends
 
@@ -246,6 +246,8 @@ class Waits:
         body = None if definition is None else definition.bodies.get(path_of(wait.node))
         if not isinstance(body, WaitBody):
             raise InvalidRequest(f"{wait.node} can't be answered: its pipeline is no longer in the code")
+        if isinstance(wait.wanted, AnswerWanted) and (unknown := unknown_fields(answer, wait.wanted.form)):
+            raise InvalidRequest(f"the answer doesn't fit its form: it has no field {', '.join(map(repr, unknown))}")
         try:
             return codec.decode(codec.canonical(answer), body.result), body.result
         except Exception as error:  # the form may be a class of the user's own, whose `__post_init__` raises what it likes
@@ -259,7 +261,7 @@ class Waits:
         row, seq = rows[0], rows[0].result_seq
         ending = None if seq is None else (await self._ports.journal.facts([seq])).get(seq)
         if isinstance(ending, facts.NodeAnswered):
-            by = "its deadline" if ending.by == states.DEADLINE else ending.by
+            by = "its deadline" if ending.timed_out else ending.by
             return InvalidRequest(f"{named} has been answered already" + (f", by {by}" if by else ""))
         if row.state == states.SUSPENDED and row.reason == states.ANSWER:
             return InvalidRequest(f"{named} can't be answered at this very moment: it is about to end, or to be asked; look again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -78,6 +79,24 @@ def encode(wanted: Wanted) -> msgspec.Raw:
 def decode(raw: msgspec.Raw) -> Wanted:
     """Give what `encode` wrote."""
     return _decoder.decode(raw)
+
+
+def unknown_fields(answer: object, form: object) -> list[str]:
+    """Name the fields of an answer that its form (JSON Schema) doesn't have: a word mistyped must not become a default."""
+    shape = cast("dict[str, Any]", form) if isinstance(form, dict) else {}
+    return list(_unknown(answer, shape, shape.get("$defs", {}), ""))
+
+
+def _unknown(answer: object, shape: dict[str, Any], defs: dict[str, Any], path: str) -> Iterator[str]:
+    shape = defs.get(str(shape.get("$ref", "")).rpartition("/")[2], shape)
+    properties: dict[str, Any] | None = shape.get("properties")
+    if not isinstance(answer, dict) or properties is None:
+        return
+    for name, value in cast("dict[str, object]", answer).items():
+        if name in properties:
+            yield from _unknown(value, properties[name], defs, f"{path}{name}.")
+        elif shape.get("additionalProperties") in (None, False):
+            yield f"{path}{name}"
 
 
 def _at(data: object, path: str) -> object:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from eventflow.definition.graph import Graph
+from eventflow.definition.graph import DEFAULT_RULE, Graph
 from eventflow.facts import Failure, Record
 from eventflow.logs.lines import Line
 
@@ -47,6 +47,7 @@ class PipelineEntry(Answer, frozen=True):
 
     pipeline: str
     description: str
+    owner: str
     tags: list[str]
     max_active_runs: int | None
     where: str
@@ -179,10 +180,11 @@ class NodeDetail(Answer, frozen=True):
     failure: Failure | None
     does: str | None = None
     role: str = "task"
-    rule: str = "all_success"
+    rule: str = DEFAULT_RULE
     within: str | None = None
     decided: str | None = None
     wait: WaitingEntry | None = None
+    timed_out: bool = False
 
 
 class ItemsEntry(Answer, frozen=True):

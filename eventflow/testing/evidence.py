@@ -107,7 +107,7 @@ def _end(fact: Fact) -> str | None:
     match fact:
         case facts.BranchDecided(taken=False):
             return states.SKIPPED
-        case facts.MapEnded(failed=facts.Failure()):
+        case facts.MapEnded(failure=facts.Failure()):
             return states.FAILED
         case _:
             to = states.NODE[type(fact)].to if type(fact) in states.NODE else None

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 import msgspec
 
 from eventflow import facts, states
-from eventflow.definition.graph import dependencies, joined, map_of, scope_of
+from eventflow.definition.graph import DEFAULT_RULE, dependencies, joined, map_of, scope_of
 from eventflow.facts import Fact
 from eventflow.testing.evidence import End, Evidence, NodeName
 
@@ -174,7 +174,7 @@ def _unready(evidence: Evidence, name: NodeName, before: Before) -> Iterator[str
         good = (states.SUCCEEDED, states.SKIPPED) if dependency.optional else (states.SUCCEEDED,)
         if state is None:
             yield f"{needed} had ended"
-        elif node.rule == "all_success" and dependency.counts and state not in good:
+        elif node.rule == DEFAULT_RULE and dependency.counts and state not in good:
             yield f"{needed} had a result: it was {state}"
 
 

@@ -55,7 +55,7 @@ async def recover(state: Path) -> None:
     """Open an engine, and fail as soon as the recovery is recorded, before anything is begun."""
     instruments = from_environment({"EVENTFLOW_FAIL": "engine.recovery.after:1:raise"})
     with pytest.raises(FailPoint):
-        async with open_engine(state, pipelines=PIPELINES, instruments=instruments):
+        async with open_engine(state, pipelines=PIPELINES, instruments=instruments, resources={"loom": 1}):
             pass
 
 

@@ -77,6 +77,7 @@ def test_a_teardown_waits_for_all_that_use_what_it_closes() -> None:
     assert nodes["stop"].role == "teardown"
     assert nodes["stop"].inputs["cluster"] == Output("start")
     assert nodes["stop"].after == ("use", "report", "use_2")
+    assert nodes["stop"].closes == ("start",)
     assert [node.role for node in nodes.values() if node.name != "stop"] == ["task"] * 5
 
 
@@ -104,7 +105,8 @@ def test_a_teardown_may_close_what_it_only_waits_for() -> None:
         use(started)
         cleanup.after(started).teardown()
 
-    assert nodes_of(body)["cleanup"].after == ("start", "use")
+    node = nodes_of(body)["cleanup"]
+    assert (node.after, node.closes) == (("start", "use"), ("start",))
 
 
 def test_a_teardown_in_a_branch_and_a_group_belongs_to_them() -> None:

@@ -156,9 +156,8 @@ def test_hooks_do_not_count_because_they_are_nodes() -> None:
     assert fingerprints.with_options("code", TaskOptions(on_failure=("x",))) == fingerprints.with_options("code", TaskOptions())
 
 
-def test_options_count_but_not_the_name() -> None:
+def test_options_count() -> None:
     plain = fingerprints.with_options("code", TaskOptions())
-    assert fingerprints.with_options("code", TaskOptions(name="other")) == plain
     assert fingerprints.with_options("code", TaskOptions(retry=Retry(attempts=2))) != plain
     assert fingerprints.with_options("code", TaskOptions(timeout="5m")) != plain
     assert fingerprints.with_options("other code", TaskOptions()) != plain

@@ -148,6 +148,12 @@ def test_the_path_of_a_node_leaves_every_item_open() -> None:
     ]  # fmt: skip
 
 
+def test_an_item_is_named_after_its_map_and_its_key() -> None:
+    for name, key in [("train", "3"), ("prepare[a.b].train", "x y")]:
+        item = graph.item_of(name, key)
+        assert (item, graph.map_of(item), graph.key_of(item)) == (f"{name}[{key}]", name, key)
+
+
 def test_every_kind_of_node_survives_being_written() -> None:
     nodes = (
         node("a"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from eventflow.definition.options import RULES, MapOptions, PipelineOptions, TaskOptions, rate
 from eventflow.definition.retries import Retry
+from eventflow.definition.tasks import TaskDefaults
 from eventflow.errors import DefinitionError
 
 
@@ -85,6 +87,11 @@ def test_options_that_make_no_sense_are_refused_at_the_users_line(kind: Callable
     assert says in str(caught.value)
     assert caught.value.where is not None
     assert caught.value.where.startswith(f"{__file__}:")
+
+
+def test_what_can_be_said_of_all_tasks_is_what_their_options_hold() -> None:
+    held = {field.name for kind in (TaskOptions, MapOptions) for field in dataclasses.fields(kind)}
+    assert held == set(TaskDefaults.__annotations__)
 
 
 def test_lists_become_tuples() -> None:

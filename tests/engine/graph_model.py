@@ -142,6 +142,11 @@ class Choice(Written):
     cases: tuple[Case, ...]
     otherwise: Case | None = None
 
+    @property
+    def about(self) -> tuple[Take, bool]:
+        """What is decided on: a plain number itself, of what a body gives the whole or its number."""
+        return self.value, self.value.kind != PARAMETER and not self.cases[0].matches
+
 
 @dataclass(frozen=True, repr=False)
 class Group(Written):
@@ -222,23 +227,28 @@ class Model:
         return FAILED if {end.state for end in scope.counted.values()} & {FAILED, CANCELLED} else GOOD
 
     def _block(self, statements: tuple[Statement, ...], scope: Scope, around: End | None) -> None:
-        for statement in statements:
+        before: list[End] = []
+        for number, statement in enumerate(statements):
+            last = statements[number - 1] if number else None
             match statement:
                 case Step():
                     self._step(statement, scope, around)
                 case Choice():
-                    self._choice(statement, scope, around)
+                    # One `otherwise` is for all blocks right before it that decide on the same.
+                    is_same = isinstance(last, Choice) and last.otherwise is None and last.about == statement.about
+                    before = self._choice(statement, before if is_same else [], scope, around)
                 case Group(name=name, body=body):
                     self._block(body, dataclasses.replace(scope, group=f"{scope.group}{name}."), around)
 
     # Branches
 
-    def _choice(self, choice: Choice, scope: Scope, around: End | None) -> None:
+    def _choice(self, choice: Choice, before: list[End], scope: Scope, around: End | None) -> list[End]:
         decided = [self._decide(choice.value, case, scope, around) for case in choice.cases]
         for case, end in zip(choice.cases, decided, strict=True):
             self._block(case.body, scope, end)
         if choice.otherwise is not None:
-            self._block(choice.otherwise.body, scope, self._decide_otherwise(choice.otherwise, decided, scope, around))
+            self._block(choice.otherwise.body, scope, self._decide_otherwise(choice.otherwise, [*before, *decided], scope, around))
+        return [*before, *decided]
 
     def _decide(self, value: Take, case: Case, scope: Scope, around: End | None) -> End:
         said = _behind(around) or ruled(STRICT, [scope.counted_as(value, STRICT)])

@@ -13,8 +13,8 @@ import pytest
 from eventflow import RunCancelled, RunFailed, each, facts, maybe, pipeline, run_pipeline, sleep_until, task, when
 from eventflow.definition import graph as graphs
 from eventflow.engine.frame import Wish
-from eventflow.errors import InvalidRequest
-from eventflow.facts import Unit
+from eventflow.errors import InvalidRequest, JournalDamaged
+from eventflow.facts import Unit, run_of
 from eventflow.journal.memory import MemoryJournal
 from eventflow.ports import Instrument
 from eventflow.projections import RunRow
@@ -538,6 +538,36 @@ async def test_a_node_that_is_cancelled_while_its_child_comes_to_be_takes_it_alo
         assert engine.waiting() == []
 
 
+async def test_a_child_that_begins_while_those_before_are_looked_for_is_cancelled_too() -> None:
+    go = anyio.Event()
+
+    @task
+    async def prepare() -> None:
+        await go.wait()
+
+    @pipeline
+    def later() -> object:
+        return [run_pipeline(endless, wait=False, after=[prepare()])(), forever()]
+
+    async def slowly(table: Any, **conditions: Any) -> Any:
+        found = await select(table, **conditions)
+        if "parent" in conditions:
+            go.set()
+            await turns()
+        return found
+
+    world = World()
+    select, world.journal.select = world.journal.select, slowly
+    async with world.engine() as engine:
+        run = await engine.submit(later.bind())
+        await world.until(facts.AttemptStarted, count=2)
+        await turns()
+        await run.cancel()
+        await run.wait()
+        await turns()
+        assert {row.state for row in await runs(world)} == {"cancelled"}
+
+
 @pytest.mark.parametrize("turn", range(0, 60, 3))
 async def test_at_whatever_moment_a_parent_is_cancelled_no_child_that_isnt_waited_for_goes_on(turn: int) -> None:
     @task
@@ -772,6 +802,19 @@ async def test_a_child_that_ended_while_nobody_looked_ends_the_wait_at_the_next_
         assert (await world.node(run, "slow")).state == "succeeded"
     async with world.engine(waiting) as engine:
         assert await engine.result(run) == 8
+
+
+async def test_a_wait_for_a_run_that_the_journal_lost_is_damage() -> None:
+    world = World()
+    async with world.doomed(above) as engine:
+        await engine.submit(above.bind())
+        await world.until(facts.RunSuspended)
+    (_, childs) = await runs(world)
+    damaged = World()
+    await damaged.journal.commit(Unit(0, tuple(fact for fact in await world.facts() if run_of(fact) != childs.run)))
+    with pytest.raises(JournalDamaged, match=r"waits for run .* which it doesn't hold"):
+        async with damaged.engine(above):
+            await turns()
 
 
 async def test_a_node_cancel_that_a_crash_cut_short_still_takes_the_child_along() -> None:

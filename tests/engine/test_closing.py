@@ -453,7 +453,8 @@ async def test_a_cancel_that_was_asked_for_is_carried_out_with_its_closing_after
         assert closed == ([] if ended_before else ["cluster"]), length
 
 
-async def test_the_teardown_of_an_item_is_not_forgotten_by_a_crash_in_the_middle_of_a_cancel() -> None:
+@pytest.mark.parametrize("nested", [False, True])
+async def test_the_teardown_of_an_item_is_not_forgotten_by_a_crash_in_the_middle_of_a_cancel(nested: bool) -> None:
     closed: list[str] = []
 
     @task
@@ -471,17 +472,22 @@ async def test_the_teardown_of_an_item_is_not_forgotten_by_a_crash_in_the_middle
         return forever(opened)
 
     @pipeline
-    def mapped() -> list[str]:
-        return item.map(name=each(["a", "b"]))
+    def around(name: str) -> list[str]:
+        return item.map(name=each([name, "b"]))
+
+    @pipeline
+    def mapped() -> Any:
+        return around.map(name=each(["a", "c"])) if nested else item.map(name=each(["a", "b"]))
 
     first = World()
     async with first.engine() as engine:
         run = await engine.submit(mapped.bind())
-        await first.until(facts.AttemptStarted, count=4)
+        await first.until(facts.AttemptStarted, count=8 if nested else 4)
         await run.cancel()
         await run.wait()
         whole = await first.nodes(run.id)
         happened = [record.fact for record in await first.records()]
+    assert set(whole.values()) == {"succeeded", "cancelled"}
     asked = next(number for number, fact in enumerate(happened, 1) if isinstance(fact, facts.CancelRequested))
     for length in range(asked, len(happened) + 1):
         closed.clear()

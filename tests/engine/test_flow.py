@@ -14,7 +14,7 @@ from eventflow.errors import DefinitionError, InvalidRequest, NotFound
 from eventflow.ports import Instrument
 from eventflow.projections import NodeRow, PipelineRow
 from tests.engine.sources import Source, decisions, dispatch, event, runs
-from tests.engine.world import Halt, Late, World, turns
+from tests.engine.world import Halt, Hurdle, Late, World, holding, turns
 
 
 @task
@@ -190,24 +190,33 @@ async def test_a_woken_run_is_no_new_run_that_could_be_skipped() -> None:
 
 
 async def test_who_is_to_be_replaced_isnt_admitted_in_between() -> None:
-    stage, closed = Stage(), anyio.Event()
+    stage, closed, second = Stage(), anyio.Event(), ""
 
     @task
     async def close() -> None:
         await closed.wait()
 
+    def asks_to_cancel_the_second(unit: Any) -> bool:
+        return any(isinstance(fact, facts.CancelRequested) and fact.run == second for fact in unit.facts)
+
     act = staged(stage, max_active_runs=1, on_overlap="cancel_running", finally_=[close])
-    world = World(journal=Late())
+    world = World()
+    world.journal = hurdle = Hurdle(world.journal, "commit", asks_to_cancel_the_second)
     async with world.engine() as engine:
-        for number in range(2):
-            await engine.submit(act.bind(number))
-            await turns()
+        await engine.submit(act.bind(0))
+        await turns()
+        second = (await engine.submit(act.bind(1))).id
+        await turns()
         assert await shown(world) == ["running", "queued"]  # the first one is being closed
         third = await engine.submit(act.bind(2))
+        await hurdle.reached.wait()
         closed.set()
-        await turns(100)
+        await turns()
+        assert stage.on == [2]
+        hurdle.open.set()
         stage.go(2)
         assert await third.result() == 2
+        await engine.wait(second)
         assert await shown(world) == ["cancelled", "cancelled", "succeeded"]
     assert stage.seen == [0, 2]
 
@@ -358,6 +367,30 @@ async def test_a_run_that_waits_too_long_in_the_queue_fails() -> None:
     assert stage.seen == [0, 2]
 
 
+async def test_a_run_that_is_being_cancelled_doesnt_fail_in_the_queue_instead() -> None:
+    stage, world = Stage(), World()
+    act = staged(stage, max_active_runs=1, queue_timeout="1m")
+    world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.RunCancelled))
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        await engine.submit(act.bind(0))
+        second = await engine.submit(act.bind(1))
+        ended: list[str] = []
+
+        async def wait() -> None:
+            ended.append((await second.wait()).state)
+
+        tasks.start_soon(wait)
+        tasks.start_soon(second.cancel)
+        await hurdle.reached.wait()
+        await world.clock.advance(61)
+        assert ended == []
+        hurdle.open.set()
+        await second.wait()
+        await turns()
+        assert ended == ["cancelled"]
+        stage.go(0)
+
+
 async def test_the_time_in_the_queue_goes_on_while_no_process_is_there() -> None:
     stage, world = Stage(), World()
     act = staged(stage, max_active_runs=1, queue_timeout="1m")
@@ -440,6 +473,7 @@ async def test_a_run_out_of_time_is_closed_and_fails() -> None:
         assert world.clock.waiting == 0
     assert closed == ["cluster", "TimeoutError: the run took longer than its 10 s"]
     assert (await world.nodes(run.id))["work"] == "cancelled"
+    assert await world.attempts(run.id, "work") == [("cancelled", "timeout")]
 
 
 # Resources
@@ -568,7 +602,9 @@ async def test_a_node_that_waits_too_long_for_a_resource_fails() -> None:
         first, second = await engine.submit(lift.bind(0)), await engine.submit(lift.bind(1))
         await turns()
         await world.clock.advance(59)
-        assert (await world.nodes(second.id))["stay"] == "queued"
+        waiting = await world.node(second.id, "stay")
+        assert (waiting.state, waiting.reason) == ("queued", "limit")
+        assert all(fact.limited for fact in await world.facts(facts.NodeQueued))
         await world.clock.advance(1)
         with pytest.raises(RunFailed, match="nothing became free for it within 1m"):
             await second.result()
@@ -1074,7 +1110,7 @@ async def test_a_node_of_a_run_that_was_woken_and_waits_for_its_turn() -> None:
         await engine.pause_pipeline("asks")
         await engine.answer(run.id, "approval", True)
         await engine.cancel(run.id, "show")
-        with pytest.raises(NotFound, match="no node 'approval' that hasn't ended"):
+        with pytest.raises(NotFound, match="no node 'approval'"):
             await engine.cancel(run.id, "approval")
         assert await run.state() == "queued"
         await engine.unpause_pipeline("asks")

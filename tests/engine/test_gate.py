@@ -27,8 +27,9 @@ from eventflow.definition.graph import (
     dependencies,
     upstream,
 )
-from eventflow.engine.gate import Gate, Outcome
+from eventflow.engine.gate import Gate
 from eventflow.engine.inputs import available
+from eventflow.engine.outcome import Outcome
 from eventflow.engine.rules import Verdict
 from tests.engine.graph_model import BROKEN, OUTCOMES, PREDICATE, RULES, STRICT, ruled
 from tests.engine.world import turns

@@ -5,6 +5,7 @@ And the same after a crash at any fact, without a finished body, or anything of 
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -24,6 +25,7 @@ from tests.engine.plays import ASKED, Play
 from tests.engine.programs import BODIES, programs
 from tests.engine.world import World, turns
 
+SOAK = int(os.environ.get("EVENTFLOW_SOAK", "1"))
 ENOUGH = 60
 """So many times a run gets time, and what hangs in it is cancelled: by then every run must have ended."""
 
@@ -204,8 +206,12 @@ def _last(node: str) -> str:
 
 # Proofs
 
+ANSWERS = (facts.BranchDecided, facts.MapExpanded, facts.NodeQueued, facts.NodeSkipped)
+ANYTHING = (object,)
+"""Behind which facts the process dies."""
 
-@settings(PATIENT, max_examples=150)
+
+@settings(PATIENT, max_examples=100 * SOAK)
 @given(program=programs(), lag=st.sampled_from([0, 0, 1, 3]))
 async def test_every_node_ends_as_the_model_says(program: Program, lag: int) -> None:
     world = World(journal=Recording(lag))
@@ -216,7 +222,7 @@ async def test_every_node_ends_as_the_model_says(program: Program, lag: int) -> 
     assert questions(play, model, await world.facts()) == +ASKED
 
 
-@settings(PATIENT, max_examples=100)
+@settings(PATIENT, max_examples=60 * SOAK)
 @given(program=programs(), lag=st.sampled_from([0, 1, 3]), moment=st.integers(0, 150))
 async def test_cancelled_at_any_moment_a_run_ends_and_is_closed_as_the_model_says(program: Program, lag: int, moment: int) -> None:
     world = World(journal=Recording(lag))
@@ -228,17 +234,18 @@ async def test_cancelled_at_any_moment_a_run_ends_and_is_closed_as_the_model_say
         await assert_as_the_model(play, world, run, state)
 
 
-@settings(PATIENT, max_examples=100)
-@given(program=programs(), share=st.floats(0, 1), lag=st.sampled_from([0, 2]))
+@settings(PATIENT, max_examples=60 * SOAK)
+@given(program=programs(), share=st.floats(0, 1), kinds=st.sampled_from([ANYTHING, ANSWERS]), lag=st.sampled_from([0, 2]))
 async def test_after_a_crash_at_any_fact_it_ends_the_same_and_nothing_is_asked_or_done_twice(
-    program: Program, share: float, lag: int
+    program: Program, share: float, kinds: tuple[type[Any], ...], lag: int
 ) -> None:
     first = World(journal=Recording())
     play = Play(program, first.clock)
     await played(play, first)
     units = first.journal.units
     begun = 1 + next(number for number, unit in enumerate(units) if isinstance(unit.facts[-1], facts.RunSubmitted))
-    prefix = units[: begun + round(share * (len(units) - begun))]
+    cuts = [number for number in range(begun, len(units) + 1) if isinstance(units[number - 1].facts[-1], kinds)] or [begun]
+    prefix = units[: cuts[round(share * (len(cuts) - 1))]]
     note(f"{len(prefix)} of {len(units)} units: {[type(fact).__name__ for unit in units for fact in unit.facts]}")
     before = sum(len(unit.facts) for unit in prefix)
     world, state = await continued(play, prefix, lag)
@@ -251,7 +258,7 @@ async def test_after_a_crash_at_any_fact_it_ends_the_same_and_nothing_is_asked_o
     assert not finished & set(play.called)
 
 
-@settings(PATIENT, max_examples=60)
+@settings(PATIENT, max_examples=50 * SOAK)
 @given(program=programs(), share=st.floats(0, 1), moment=st.integers(0, 100))
 async def test_a_cancelled_run_is_closed_as_the_model_says_after_a_crash_at_any_fact(program: Program, share: float, moment: int) -> None:
     first = World(journal=Recording())

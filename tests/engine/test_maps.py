@@ -190,7 +190,7 @@ async def test_a_failed_item_fails_the_map_and_names_it_but_the_others_go_on() -
     assert [states[f"odd[{number}]"] for number in range(4)] == ["failed", "succeeded"] * 2
     assert (states["odd"], states["total"]) == ("failed", "upstream_failed")
     (map_ended,) = await world.facts(facts.MapEnded)
-    assert "2 items succeeded, 4 are needed; the first that failed is odd[0]: ValueError: 0 is even" in map_ended.failed.message
+    assert "2 items succeeded, 4 are needed; the first that failed is odd[0]: ValueError: 0 is even" in map_ended.failure.message
 
 
 @pytest.mark.parametrize(("count", "wanted"), [(0, 0), (2, 1), (4, 4), (3, "failed"), (1, "failed")])
@@ -500,7 +500,7 @@ async def test_the_reason_of_a_failed_map_is_the_runs() -> None:
     async with World().engine() as engine:
         run = await engine.submit(strict.bind())
         with pytest.raises(
-            RunFailed, match=r"node 'odd' failed: ItemsFailed: 0 items succeeded, 1 are needed; .*odd\[0\]: ValueError: 0 is even"
+            RunFailed, match=r"node 'odd' failed: ItemsFailed: 0 items succeeded, 1 is needed; .*odd\[0\]: ValueError: 0 is even"
         ):
             await run.result()
 
@@ -513,3 +513,24 @@ async def test_maybe_a_failed_map_is_none() -> None:
     world = World()
     await ended(lenient.bind(), world)
     assert [bytes(fact.result.json) for fact in await world.facts(facts.AttemptSucceeded) if fact.node == "seen"] == [b"null"]
+
+
+async def test_why_a_map_failed_is_known_after_a_crash() -> None:
+    world, stopped = World(), asyncio.Event()
+
+    @task
+    async def hold() -> None:
+        await stopped.wait()
+
+    @pipeline
+    def held() -> Any:
+        hold()
+        return odd.map(each(numbers(3)))
+
+    async with world.doomed(held) as engine:
+        run = await engine.submit(held.bind())
+        await world.until(facts.MapEnded)
+    stopped.set()
+    async with world.engine(held) as engine:
+        with pytest.raises(RunFailed, match=r"ItemsFailed: 1 item succeeded, 3 are needed; .*odd\[0\]: ValueError: 0 is even"):
+            await engine.result(run.id)

@@ -164,7 +164,7 @@ async def test_only_a_node_that_is_there_and_has_not_ended_can_be_cancelled() ->
         run = await engine.submit(split.bind())
         await world.until(facts.AttemptSucceeded)
         for name in ("give", "nowhere"):
-            with pytest.raises(NotFound, match=f"has no node '{name}' that hasn't ended"):
+            with pytest.raises(NotFound, match=f"has no node '{name}' that can be cancelled"):
                 await engine.cancel(run.id, name)
         await run.cancel()
         await run.wait()

@@ -10,7 +10,7 @@ import pytest
 
 from eventflow import Retry, approval, each, facts, pipeline, task, when
 from eventflow.errors import InvalidRequest, NotFound
-from tests.engine.world import World, turns
+from tests.engine.world import Hurdle, World, holding, turns
 
 
 class Gates:
@@ -191,10 +191,45 @@ async def test_pausing_twice_is_one_fact_and_what_has_ended_can_not_be_paused() 
         await engine.unpause(run.id)
         gates.go.set()
         await run.wait()
-        with pytest.raises(InvalidRequest, match="succeeded: only a run that hasn't ended is paused"):
+        with pytest.raises(InvalidRequest, match="is succeeded: only a run that hasn't ended is paused"):
             await engine.pause(run.id)
+        with pytest.raises(InvalidRequest, match="is succeeded: only a run that hasn't ended is let go on"):
+            await engine.unpause(run.id)
         with pytest.raises(NotFound, match="there is no run nowhere"):
             await engine.pause("nowhere")
+
+
+async def test_a_run_that_ended_paused_can_not_be_paused_again() -> None:
+    gates, world = Gates(), World()
+    chained = chain(gates)
+    async with world.engine() as engine:
+        run = await engine.submit(chained.bind(1))
+        await engine.pause(run.id)
+        await run.cancel()
+        await run.wait()
+        with pytest.raises(InvalidRequest, match="is cancelled: only a run that hasn't ended is paused"):
+            await engine.pause(run.id)
+
+
+async def test_a_run_that_ends_while_it_is_to_be_paused_is_named_with_how_it_ended() -> None:
+    gates, world = Gates(), World()
+    chained = chain(gates)
+    world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.RunPaused))
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        run = await engine.submit(chained.bind(1))
+        refused: list[InvalidRequest] = []
+
+        async def pause() -> None:
+            with pytest.raises(InvalidRequest) as caught:
+                await engine.pause(run.id)
+            refused.append(caught.value)
+
+        tasks.start_soon(pause)
+        await hurdle.reached.wait()
+        await run.cancel()
+        await run.wait()
+        hurdle.open.set()
+    assert [str(error) for error in refused] == [f"run {run.id[-8:]} is cancelled: only a run that hasn't ended is paused"]
 
 
 @pytest.mark.parametrize("dies", [False, True])

@@ -324,6 +324,38 @@ async def test_what_was_closed_is_opened_again_where_somebody_needs_it() -> None
     await assert_sound(world)
 
 
+async def test_what_a_teardown_was_only_told_to_wait_for_is_opened_again_too() -> None:
+    world, calls = World(), Calls("train")
+
+    @task
+    async def start() -> None:
+        calls("start")
+
+    @task
+    async def stop() -> None:
+        calls("stop")
+
+    @task
+    async def train() -> int:
+        calls("train")
+        return 1
+
+    @pipeline
+    def remote() -> int:
+        started = start()
+        stop.after(started).teardown()
+        return train.after(started)()
+
+    async with world.engine(remote) as engine:
+        run = await ended(engine, remote.bind())
+        calls.mend()
+        plan = told(await engine.plan_rerun(run.id))
+        assert plan["start"] == "rerun: stop has closed what it opened, and train needs it"
+        assert await (await engine.rerun(run.id)).result() == 1
+        assert calls.taken() == ["start", "stop", "train"]
+    await assert_sound(world)
+
+
 async def test_the_end_of_a_run_is_another_one_each_time() -> None:
     world, calls = World(), Calls("double")
 

@@ -108,6 +108,38 @@ async def test_a_map_that_could_do_without_an_item_stands_as_a_whole() -> None:
     await assert_sound(world)
 
 
+async def test_a_failed_map_that_is_taken_over_still_says_why() -> None:
+    world, calls = World(), Calls("one 2", "total")
+
+    @task
+    async def one(number: int) -> int:
+        calls(f"one {number}")
+        return number
+
+    @task
+    async def total(found: list[list[int]]) -> int:
+        calls("total")
+        return sum(map(sum, found))
+
+    @pipeline
+    def inner(numbers: list[int]) -> list[int]:
+        return one.map(each(numbers))
+
+    @pipeline
+    def outer() -> int:
+        return total(inner.options(min_success=0.5).map(each([[1], [2]])))
+
+    async with world.engine(outer) as engine:
+        run = await ended(engine, outer.bind())
+        calls.mend()
+        assert await (await engine.rerun(run.id)).result() == 1
+        assert calls.taken() == ["total"]
+    first, second = [fact for fact in await world.facts(facts.MapEnded) if fact.node == "inner[1].one"]
+    assert "one 2 is broken" in second.failure.message
+    assert second.failure == first.failure
+    await assert_sound(world)
+
+
 async def test_what_a_map_can_do_without_is_nothing_to_its_items() -> None:
     world, calls = World(), Calls("square 1", "square 2")
     async with world.engine(pipe := mapped(calls)) as engine:

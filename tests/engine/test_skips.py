@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,7 @@ import anyio
 import pytest
 
 from eventflow import Retry, current, facts, maybe, one_of, pipeline, skip, task, when
+from eventflow.facts import Unit
 from tests.engine.world import World, turns
 
 
@@ -148,6 +148,7 @@ async def test_a_predicate_is_asked_once_with_the_states_of_all_upstream_nodes()
     assert asked == [{"give": "succeeded", "leave": "skipped", "fail": "failed"}]
     happened = [type(fact).__name__ for fact in await world.facts() if getattr(fact, "node", "") == "vote"]
     assert happened == ["NodeQueued", "AttemptStarted", "AttemptSucceeded"]
+    assert not any(fact.limited for fact in await world.facts(facts.NodeQueued))
 
 
 async def test_a_predicate_that_says_no_skips_the_node_and_one_that_raises_fails_it() -> None:
@@ -170,31 +171,35 @@ async def test_a_predicate_that_says_no_skips_the_node_and_one_that_raises_fails
     assert (failed.node, failed.reason, failed.failure.type) == ("broken", "rule", "KeyError")
 
 
-async def test_a_predicate_that_said_yes_is_not_asked_again_after_a_crash() -> None:
+async def test_a_predicate_that_was_asked_is_not_asked_again_after_a_crash_at_any_later_fact() -> None:
     asked: list[str] = []
-    go = asyncio.Event()
 
     def yes(states: Mapping[str, str]) -> bool:
         asked.append("yes")
         return True
 
-    @task
-    async def hold(value: int) -> int:
-        await go.wait()
-        return value
+    def no(states: Mapping[str, str]) -> bool:
+        asked.append("no")
+        return False
 
     @pipeline
-    def voted() -> int:
-        return hold.options(rule=yes).after(give(1))(7)
+    def voted() -> Any:
+        first = give(1)
+        return [maybe(give.options(name=rule.__name__, rule=rule).after(first)(7)) for rule in (yes, no)]
 
-    world = World()
-    async with world.doomed(voted) as engine:
-        run = await engine.submit(voted.bind())
-        await world.until(facts.NodeQueued)
-    go.set()
-    async with world.engine(voted) as engine:
-        assert await engine.result(run.id) == 7
-    assert asked == ["yes"]
+    first = World()
+    await ended(voted.bind(), first)
+    happened = await first.facts()
+    answers = {"yes": facts.NodeQueued, "no": facts.NodeSkipped}
+    for length in range(3, len(happened) + 1):
+        known = [name for name, kind in answers.items() if any(isinstance(fact, kind) for fact in happened[:length])]
+        asked.clear()
+        world = World()
+        for fact in happened[:length]:
+            await world.journal.commit(Unit(world.clock.now(), (fact,)))
+        async with world.engine(voted) as engine:
+            assert await engine.result(happened[1].run) == [7, None]
+        assert sorted([*asked, *known]) == ["no", "yes"], length
 
 
 # Handing the input on

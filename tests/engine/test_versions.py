@@ -6,7 +6,7 @@ from typing import Any
 import anyio
 import pytest
 
-from eventflow import approval, each, facts, pipeline, run_pipeline, task
+from eventflow import approval, each, facts, pipeline, run_pipeline, task, when
 from eventflow.errors import EngineClosed, InvalidRequest, NotFound, ParameterError, RunCancelled, RunFailed
 from tests.engine.again import Calls, assert_sound, told
 from tests.engine.world import Hurdle, World, holding, turns
@@ -149,6 +149,32 @@ async def test_a_run_that_its_author_holds_goes_on_once_the_code_is_the_old_one_
     stuck = False
     async with world.engine(staged(calls, waits, on_code_change="hold")) as engine:
         assert await engine.result(run) == 1
+
+
+async def test_a_value_that_is_passed_on_is_read_though_its_parameter_has_a_new_name() -> None:
+    world = World()
+
+    async def old(value: int) -> int:
+        return value
+
+    async def new(number: int) -> int:
+        return number
+
+    def piped(first: Any, second: Any) -> Any:
+        @pipeline(name="piped")
+        def piped(wanted: bool) -> int:
+            with when(wanted):
+                cleaned = task(name="clean", skip="pass-through")(first)(5)
+            return task(name="work")(second)(cleaned)
+
+        return piped
+
+    async with world.doomed(pipe := piped(old, hangs)) as engine:
+        run = await engine.submit(pipe.bind(False))
+        await world.until(facts.AttemptStarted)
+    async with world.engine(piped(new, works)) as engine:
+        assert await engine.result(run.id) == 6
+    assert (await world.nodes(run.id))["clean"] == "skipped"
 
 
 # Resuming

@@ -314,6 +314,9 @@ async def test_at_the_deadline_the_default_is_taken() -> None:
         assert await run.state() == "suspended"
         await world.clock.advance(1)
         assert await run.result() == Decision("hold")
+        (answered,) = await world.facts(facts.NodeAnswered)
+        assert (answered.by, answered.timed_out) == (None, True)
+        assert (await world.node(run.id, "approval")).reason == "deadline"
         with pytest.raises(InvalidRequest, match="has been answered already, by its deadline"):
             await engine.answer(run.id, "approval", {"verdict": "ship"}, "ann")
 
@@ -342,6 +345,16 @@ async def test_without_a_default_the_node_fails_at_its_deadline() -> None:
     node = await world.node(run.id, "approval")
     assert (node.state, node.reason) == ("failed", "deadline")
     assert world.clock.waiting == 0
+
+
+async def test_a_person_is_taken_for_no_deadline_whatever_the_name() -> None:
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(asks.bind())
+        await suspended(world)
+        await engine.answer(run.id, "approval", True, "deadline")
+        with pytest.raises(InvalidRequest, match="has been answered already, by deadline"):
+            await engine.answer(run.id, "approval", True, "ann")
 
 
 async def test_what_is_answered_before_its_deadline_lets_its_timer_go() -> None:
@@ -751,7 +764,7 @@ async def test_an_event_that_is_being_taken_is_not_overtaken_by_the_deadline() -
         return show(wait_for("bank", timeout=5, default=None))
 
     def is_by_event(unit: Any) -> bool:
-        return any(isinstance(fact, facts.NodeAnswered) and fact.by != "deadline" for fact in unit.facts)
+        return any(isinstance(fact, facts.NodeAnswered) and not fact.timed_out for fact in unit.facts)
 
     world = World()
     world.journal = hurdle = Hurdle(world.journal, "commit", is_by_event)
@@ -1081,18 +1094,32 @@ async def test_a_waiting_node_is_cancelled_and_its_run_goes_on() -> None:
 
 @pytest.mark.parametrize("slow", [False, True])
 async def test_a_node_that_is_cancelled_while_it_begins_to_wait_leaves_nothing_open(slow: bool) -> None:
+    go = anyio.Event()
+
+    @task
+    async def stay() -> None:
+        await go.wait()
+
+    @pipeline
+    def beside() -> list[object]:
+        return [stay(), approval("Sure?", deadline=100)]
+
     world = World(journal=Late() if slow else None)
     world.journal = hurdle = Hurdle(world.journal, "commit", holding(facts.NodeSuspended))
     async with world.engine() as engine, anyio.create_task_group() as tasks:
-        run = await engine.submit(strict.bind())
+        run = await engine.submit(beside.bind())
         await hurdle.reached.wait()
         tasks.start_soon(engine.cancel, run.id, "approval")
         await turns()
         hurdle.open.set()
-        assert (await run.wait()).state == "failed"
-        assert await world.nodes(run.id) == {"approval": "cancelled"}
+        while (await world.nodes(run.id)).get("approval") != "cancelled":
+            await turns(1)
+        await turns()
+        assert await run.state() == "running"
         assert engine.waiting() == []
         assert world.clock.waiting == 0
+        go.set()
+        assert (await run.wait()).state == "failed"
 
 
 async def test_a_run_that_is_out_of_time_while_a_node_begins_to_wait_ends() -> None:
@@ -1117,41 +1144,47 @@ async def test_a_run_that_is_out_of_time_while_a_node_begins_to_wait_ends() -> N
         assert world.clock.waiting == 0
 
 
+@pytest.mark.parametrize("cancelled", ["one[1].approval", "one"])
 @pytest.mark.parametrize("busy", [False, True])
-async def test_of_an_answer_and_a_cancel_of_the_node_at_the_same_time_one_stands(busy: bool) -> None:
+async def test_of_an_answer_and_a_cancel_at_the_same_time_one_stands(busy: bool, cancelled: str) -> None:
     @task
     async def stay() -> None:
         if busy:
             await go.wait()
 
     @pipeline
-    def one() -> object:
-        return show.after(stay())(approval("Sure?"))
+    def all_of(items: list[str]) -> Any:
+        return [one.map(item=each(items)), stay()]
 
-    for turn in range(25):
+    for turn in range(16):
         for first in ("answer", "cancel"):
             go, world = anyio.Event(), World(journal=Late())
             async with world.engine() as engine:
-                run = await engine.submit(one.bind())
-                await world.until(facts.NodeSuspended)
-                await turns(100)
+                run = await engine.submit(all_of.bind(["a", "b"]))
+                await world.until(facts.NodeSuspended, count=2)
+                await turns(60)
 
                 async def answer(engine: Engine = engine, run: str = run.id) -> None:
                     with contextlib.suppress(InvalidRequest):
-                        await engine.answer(run, "approval", True)
+                        await engine.answer(run, "one[1].approval", True)
 
                 async def cancel(engine: Engine = engine, run: str = run.id) -> None:
                     with contextlib.suppress(InvalidRequest, NotFound):
-                        await engine.cancel(run, "approval")
+                        await engine.cancel(run, cancelled)
 
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(answer if first == "answer" else cancel)
                     await turns(turn)
                     tasks.start_soon(cancel if first == "answer" else answer)
                 go.set()
+                await turns(60)
+                with contextlib.suppress(InvalidRequest):
+                    await engine.answer(run.id, "one[0].approval", True)
                 with anyio.fail_after(5):
                     state = (await run.wait()).state
-                assert (await world.nodes(run.id))["approval"] == ("succeeded" if state == "succeeded" else "cancelled")
+                nodes = await world.nodes(run.id)
+                assert nodes["one[1].approval"] in ("succeeded", "cancelled")
+                assert state == ("succeeded" if {nodes["one"], nodes["one[1].approval"]} == {"succeeded"} else "failed")
                 assert engine.waiting() == []
 
 

@@ -50,7 +50,7 @@ async def report(text: str) -> dict[str, str]:
     return {"said": text}
 
 
-@pipeline(max_active_runs=1, tags=["sample"])
+@pipeline(max_active_runs=1, tags=["sample"], owner="ada")
 def words(path: Path, times: int = 2) -> dict[str, str]:
     """Words, doubled."""
     return report(double(load(path)))

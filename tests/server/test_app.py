@@ -24,6 +24,7 @@ async def test_pipelines_are_listed_and_shown_with_graph_and_schema(asked) -> No
         assert [one["pipeline"] for one in listed] == ["words", "odds", "gated", "stubborn"]
         known = await api.get("/api/pipelines/words")
         assert known["pipeline"]["description"] == "Words, doubled."
+        assert (known["pipeline"]["tags"], known["pipeline"]["owner"]) == (["sample"], "ada")
         assert [node["name"] for node in known["graph"]["nodes"]] == ["load", "double", "report"]
         assert known["parameters"]["properties"]["path"] == {"type": "string", "format": "path"}
         assert (await api.get("/api/pipelines/word", 404))["error"] == "there is no pipeline 'word': there is gated, odds, stubborn, words"

@@ -14,6 +14,7 @@ CREATE INDEX runs_by_end ON runs (pipeline, ended_at);
 
 ALTER TABLE nodes ADD COLUMN cancel_requested INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE nodes ADD COLUMN fallback INTEGER;
+ALTER TABLE nodes ADD COLUMN items_seq INTEGER;
 
 CREATE TABLE waits (
     run   TEXT    NOT NULL,

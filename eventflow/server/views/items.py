@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import msgspec
-
 from eventflow import facts, states
-from eventflow.definition.graph import Graph, Map, map_of, path_of, scope_of, walk
-from eventflow.engine.map import Items
+from eventflow.definition.graph import Graph, Map, key_of, map_of, path_of, scope_of, walk
+from eventflow.engine.items import items_from
 from eventflow.facts import Inline
 from eventflow.ports import JournalView
 from eventflow.projections import NodeRow
@@ -53,8 +51,8 @@ async def counted(journal: JournalView, graph: Graph, rows: Sequence[NodeRow]) -
         return []
     mapped = {path for path, node in paths.items() if isinstance(node.does, Map)}
     maps = [row for row in rows if path_of(row.node) in mapped]
-    expanded = await journal.facts([row.result_seq for row in maps if row.result_seq is not None])
-    counts = {row.node: _count(expanded.get(row.result_seq or 0)) for row in maps}
+    expanded = await journal.facts([row.items_seq for row in maps if row.items_seq is not None])
+    counts = {row.node: _count(expanded.get(row.items_seq or 0)) for row in maps}
     going = {row.node for row in maps if row.state not in states.ENDED_NODE}
     tallies = _Tallies(rows)
     return [tallies.entry(path, counts, going) for path in paths if "[]" in path]
@@ -64,10 +62,9 @@ async def is_item(journal: JournalView, rows: Sequence[NodeRow], scope: str) -> 
     """Tell whether a map of a run has made this item, such as `train[3]`; what is in no item is in the run itself."""
     if not scope:
         return True
-    seqs = [row.result_seq for row in rows if row.node == map_of(scope) and row.result_seq is not None]
+    seqs = [row.items_seq for row in rows if row.node == map_of(scope) and row.items_seq is not None]
     fact = next(iter((await journal.facts(seqs)).values()), None)
-    key = scope[len(map_of(scope)) + 1 : -1]
-    return isinstance(fact, facts.MapExpanded) and _has_key(fact, rows, scope, key)
+    return isinstance(fact, facts.MapExpanded) and _has_key(fact, rows, scope)
 
 
 class _Tallies:
@@ -91,9 +88,10 @@ class _Tallies:
         return ItemsEntry(path, above, sum(counts[name] for name in maps), tally)
 
 
-def _has_key(fact: facts.MapExpanded, rows: Sequence[NodeRow], scope: str, key: str) -> bool:
+def _has_key(fact: facts.MapExpanded, rows: Sequence[NodeRow], scope: str) -> bool:
+    key = key_of(scope)
     # Keys that are too many for the journal itself are in an artifact, which isn't opened here.
-    keys = msgspec.json.decode(fact.items.json, type=Items).keys if isinstance(fact.items, Inline) else None
+    keys = items_from(fact.items.json).keys if isinstance(fact.items, Inline) else None
     if keys is not None:
         return key in keys
     is_number = key.isascii() and key.isdigit() and len(key) < 10 and str(int(key)) == key

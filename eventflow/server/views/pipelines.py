@@ -25,6 +25,7 @@ def entry(pipeline: Pipeline[..., Any], paused: Pause | None = None) -> Pipeline
     return PipelineEntry(
         pipeline=pipeline.name,
         description=settings.description or (pipeline.fn.__doc__ or "").strip().partition("\n")[0],
+        owner=settings.owner,
         tags=list(settings.tags),
         max_active_runs=settings.max_active_runs,
         where=pipeline.where,

@@ -143,6 +143,7 @@ def _node(node: Node, name: str, row: NodeRow | None, known: Traces) -> NodeDeta
         within=None if node.within is None else joined(scope_of(name), node.within),
         decided=ending.value if isinstance(ending, facts.BranchDecided) else None,
         wait=known.waits.get(name),
+        timed_out=isinstance(ending, facts.NodeAnswered) and ending.timed_out,
     )
 
 
@@ -167,4 +168,7 @@ def _result(ending: Fact | None) -> ShownValue | None:
 
 
 def _failure(ending: Fact | None) -> Failure | None:
-    return ending.failure if isinstance(ending, facts.RunFailed | facts.AttemptFailed | facts.NodeFailed | facts.NodeFellBack) else None
+    return ending.failure if isinstance(ending, _FAILING) else None
+
+
+_FAILING = facts.RunFailed | facts.AttemptFailed | facts.NodeFailed | facts.NodeFellBack | facts.MapEnded

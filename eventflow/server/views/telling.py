@@ -120,6 +120,8 @@ def _checkpoint_saved(fact: facts.CheckpointSaved, _: int) -> str:
 
 
 def _node_queued(fact: facts.NodeQueued, at: int) -> str:
+    if not fact.limited:
+        return "its rule said yes: it may start"
     limit = "" if fact.due is None else f", and waits for that for {_since(at, fact.due)} at most"
     return f"its turn has come: it starts as soon as what it uses is free{limit}"
 
@@ -162,7 +164,7 @@ def _map_expanded(fact: facts.MapExpanded, _: int) -> str:
 
 
 def _map_ended(fact: facts.MapEnded, _: int) -> str:
-    return f"its items have ended, {fact.succeeded} of them well" + ("" if fact.failed is None else f"; it failed: {fact.failed}")
+    return f"its items have ended, {fact.succeeded} of them well" + ("" if fact.failure is None else f"; it failed: {fact.failure}")
 
 
 def _node_suspended(fact: facts.NodeSuspended, at: int) -> str:
@@ -171,9 +173,9 @@ def _node_suspended(fact: facts.NodeSuspended, at: int) -> str:
 
 
 def _node_answered(fact: facts.NodeAnswered, _: int) -> str:
-    if fact.by is None or fact.by == states.DEADLINE:
+    if fact.timed_out:
         return f"its time came, and it goes on with {_value(fact.result)}"
-    who = ids.short(fact.by) if ids.is_id(fact.by) else fact.by
+    who = ids.short(fact.by) if fact.by and ids.is_id(fact.by) else fact.by or "somebody"
     return f"what it waited for came: {who} gave {_value(fact.result)}"
 
 
@@ -208,8 +210,8 @@ _WORDS: Mapping[type[Fact], Callable[[Any, int], str]] = {
     facts.RunUnpaused: lambda _fact, _at: "somebody let it go on",
     facts.CancelRequested: _cancel_requested,
     facts.RunCancelled: lambda fact, _at: f"it was cancelled{_because(fact.reason or '')}",
-    facts.RunHeld: lambda fact, _at: f"it was held, because it no longer fits the code: {fact.reason}",
-    facts.RunReleased: lambda _fact, _at: "it fits the code again, and goes on",
+    facts.RunHeld: lambda fact, _at: f"it was held: {fact.reason}",
+    facts.RunReleased: lambda _fact, _at: "it goes on",
     facts.CodeChanged: _code_changed,
     facts.PipelinePaused: lambda fact, _at: f"pipeline {fact.pipeline} was paused: {fact.reason}",
     facts.PipelineUnpaused: lambda fact, _at: f"pipeline {fact.pipeline} was let go on",

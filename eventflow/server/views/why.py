@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import pairwise
 
-from eventflow import escapes, facts, states
-from eventflow.definition.graph import HOOK, TASK, scope_of
+from eventflow import escapes, facts, ids, states
+from eventflow.definition.graph import DEFAULT_RULE, HOOK, TASK, scope_of
 from eventflow.facts import Fact, Record
 from eventflow.projections import EventRow, PipelineRow, RunRow
 from eventflow.server.answers import DecisionEntry, EventEntry, Explanation, NodeDetail, RunEntry, Sentence
@@ -140,7 +140,8 @@ async def _run_now(sources: Sources, row: RunRow) -> list[Sentence]:
         case states.QUEUED:
             return [*paused, *await _queued(sources, row)]
         case states.HELD:
-            return [Sentence(None, "it waits for a person: put the code back and restart the daemon, or cancel it")]
+            choice = f"`eventflow resolve {ids.short(row.run)} resume|restart|fail`"
+            return [Sentence(None, f"it waits for a person: {choice} decides what becomes of it")]
         case _:
             detail = await runs.detail(sources.journal, row)
             busy = [sentence for node in (*detail.nodes, *detail.items) for sentence in _busy(node)]
@@ -170,12 +171,18 @@ def _busy(node: NodeDetail) -> list[Sentence]:
         case states.RETRYING:
             return [Sentence(node.due, f"{node.node} is tried again")]
         case states.QUEUED:
-            return [Sentence(None, f"{node.node} stands in line for what it uses"), *_until(node, "it fails where it still does")]
+            return _in_line(node)
         case states.SUSPENDED:
             what = "the world" if node.wait is None else awaited.of_entry(node.wait)
             return [Sentence(None, f"{node.node} waits for {what}"), *_until(node, _then(node))]
         case _:
             return []
+
+
+def _in_line(node: NodeDetail) -> list[Sentence]:
+    if node.reason != states.LIMIT:
+        return [Sentence(None, f"{node.node} may start, as its rule says: it starts as soon as there is room")]
+    return [Sentence(None, f"{node.node} stands in line for what it uses"), *_until(node, "it fails where it still does")]
 
 
 def _then(node: NodeDetail) -> str:
@@ -215,7 +222,7 @@ def _needs(node: NodeDetail) -> list[Sentence]:
         said = f"{node.node} runs at the end, whatever happened: once {needed or 'everything else'} has ended"
     elif not needed:
         said = f"{node.node} needs no other node"
-    elif node.rule == "all_success":
+    elif node.rule == DEFAULT_RULE:
         said = f"{node.node} needs {needed} to succeed first"
     else:
         said = f"{node.node} depends on {needed}, by the rule {node.rule}"

@@ -85,6 +85,17 @@ async def test_in_a_map_that_has_ended_nothing_is_pending(asked) -> None:
         assert (await counts(api))["fit[]"] == {"succeeded": 1}
 
 
+async def test_a_failed_map_shows_why_and_still_has_its_items(asked) -> None:
+    async with asked() as api:
+        few = Failure("ItemsFailed", "0 items succeeded, 2 are needed; the first that failed is fit[a]")
+        await told(api, *BEGUN, expanded("fit", 2, ["a", "b"]), *failed("fit[a]"), *failed("fit[b]"), facts.MapEnded(RUN, "fit", 0, few))
+        known = await api.get(f"/api/runs/{RUN}")
+        assert [one["failure"] and one["failure"]["message"] for one in known["nodes"]] == [None, None, few.message]
+        assert [one["count"] for one in known["maps"]] == [0, 0, 0, 2]
+        assert (await api.get(f"/api/why/{RUN}/fit[b]"))["node"]["state"] == "failed"
+        await api.get(f"/api/why/{RUN}/fit[c]", 404)
+
+
 async def test_items_that_call_for_attention_are_listed_as_people_count(asked) -> None:
     async with asked() as api:
         both = [fact for index in (10, 2, 1) for fact in failed(f"prepare[{index}].load")]

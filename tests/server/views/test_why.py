@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import msgspec
 
+from eventflow import ids
 from eventflow.facts import AttemptLost, AttemptStarted, CheckpointSaved, GraphRecorded, Inline, RunHeld, RunStarted, RunSubmitted, Unit
 
 
@@ -153,8 +154,8 @@ async def test_an_attempt_lost_in_a_crash_and_a_held_run_are_explained(asked) ->
             "this run of words was submitted by hand or by a program, under the key 'nightly'",
             "it was admitted and started",
             "load: attempt 1 was lost: the process died under it, the first time",
-            "it was held, because it no longer fits the code: node 'load' is gone",
-            "it waits for a person: put the code back and restart the daemon, or cancel it",
+            "it was held: node 'load' is gone",
+            f"it waits for a person: `eventflow resolve {ids.short(run)} resume|restart|fail` decides what becomes of it",
         ]
         assert await said(api, f"{run}/load") == [
             "load needs no other node",

@@ -114,13 +114,21 @@ async def test_a_wait_for_a_time_goes_on_by_itself(asked) -> None:
 
 async def test_a_queued_node_says_what_it_stands_in_line_for(asked) -> None:
     async with asked() as api:
-        await told(api, GRAPH, SUBMITTED, STARTED, facts.NodeQueued(RUN, "judge", 60_000_009))
+        await told(api, GRAPH, SUBMITTED, STARTED, facts.NodeQueued(RUN, "judge", 60_000_009, limited=True))
         explained = (await api.get(f"/api/why/{RUN}/judge"))["sentences"]
         assert [(one["at"], one["text"]) for one in explained[-2:]] == [
             (None, "judge stands in line for what it uses"),
             (60_000_009, "it fails where it still does"),
         ]
         assert "judge stands in line for what it uses" in await said(api, RUN)
+
+
+async def test_a_node_whose_rule_said_yes_stands_in_no_line(asked) -> None:
+    async with asked() as api:
+        await told(api, GRAPH, SUBMITTED, STARTED, facts.NodeQueued(RUN, "judge"))
+        now = "judge may start, as its rule says: it starts as soon as there is room"
+        assert (await said(api, f"{RUN}/judge"))[-1] == now
+        assert now in await said(api, RUN)
 
 
 async def test_a_paused_run_says_so_in_itself_and_in_its_nodes(asked) -> None:
