@@ -236,8 +236,7 @@ class OpenRuns:
             self._tasks.start_soon(self._execute, opened)
 
     async def _execute(self, opened: Opened) -> None:
-        opened.woken = False
-        opened.execution = execution = await self._execution(opened)
+        opened.execution = execution = await self._from_past(opened)
         opened.note_turn()
         if opened.paused:
             execution.pause()
@@ -254,6 +253,14 @@ class OpenRuns:
                 opened.note_turn()
         if not self.stopping:
             await self._after(opened, execution)
+
+    async def _from_past(self, opened: Opened) -> RunExecution:
+        """Make a run's execution from what is recorded: anew, where something was told while that was read."""
+        while True:
+            opened.woken = False
+            execution = await self._execution(opened)
+            if not opened.woken:
+                return execution
 
     async def _after(self, opened: Opened, execution: RunExecution) -> None:
         self._queues.leave(opened)

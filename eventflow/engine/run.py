@@ -8,7 +8,6 @@ waits for the world ends here as well, suspended: it is executed anew when somet
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -40,7 +39,7 @@ class Progress:
     Instants and spans are microseconds. A `careful` run was left by a process that may have died of it. `ending` is why it is to end.
     """
 
-    nodes: Mapping[str, Past]
+    nodes: dict[str, Past]
     began: int
     ran: int = 0
     careful: bool = False
@@ -141,10 +140,14 @@ class RunExecution:
 
     def tell(self, name: str, outcome: Outcome) -> bool:
         """Tell the durable end of a suspended node. Gives whether anybody listens: a run that has been suspended does no more."""
-        node = self._motion.nodes.get(name)
-        if self.is_suspended or node is None:
+        if self.is_suspended:
             return False
-        self._motion.tell(node, outcome)
+        node = self._motion.nodes.get(name)
+        if node is None:
+            # It is in an item of a map that goes on in a moment.
+            self._progress.nodes[name] = Past(outcome.state, outcome=outcome)
+        else:
+            self._motion.tell(node, outcome)
         return True
 
     def drain(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 from datetime import UTC, datetime
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -13,13 +14,16 @@ import pytest
 
 from eventflow import Ended, Observation, Retry, RunFailed, approval, each, facts, maybe, pipeline, sleep_until, task, wait_for, when
 from eventflow.durations import SECOND
+from eventflow.engine.engine import Engine
 from eventflow.engine.frame import Wish
 from eventflow.engine.run import RunExecution
 from eventflow.errors import InvalidRequest, NotFound
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
+from eventflow.journal.sqlite import open_sqlite
 from eventflow.ports import Instrument
 from eventflow.projections import NodeRow, RunRow
+from eventflow.system import SystemClock
 from tests.engine.sources import dispatch, event, runs
 from tests.engine.world import Hurdle, Late, World, holding, turns
 
@@ -299,6 +303,66 @@ async def test_answers_at_any_moment_end_the_run(journal: type[MemoryJournal]) -
                 assert await run.result() == [True, True]
             woken = await world.facts(facts.RunWoken)
             assert len(woken) == len(await world.facts(facts.RunSuspended)) <= 2, turn
+
+
+async def test_an_answer_while_a_woken_run_reads_its_past_doesnt_keep_it_from_being_cancelled() -> None:
+    world = World()
+    async with world.engine() as engine:
+        run = await engine.submit(asks_twice.bind())
+        await suspended(world)
+        select, reading, go = world.journal.select, anyio.Event(), anyio.Event()
+
+        async def slowly(table: Any, **conditions: Any) -> Any:
+            found = await select(table, **conditions)
+            if conditions.get("order") == "ended_at" and not reading.is_set():
+                reading.set()
+                await go.wait()
+            return found
+
+        world.journal.select = slowly
+        await engine.answer(run.id, "one", True)
+        await reading.wait()
+        await engine.answer(run.id, "two", False)
+        await run.cancel()
+        go.set()
+        with anyio.fail_after(5):
+            assert (await run.wait()).state == "cancelled"
+
+
+@pytest.mark.parametrize("turn", range(8))
+async def test_an_answer_to_an_item_that_goes_on_in_a_moment_is_not_lost(turn: int) -> None:
+    @pipeline
+    def one(item: int) -> object:
+        return show(approval("Sure?"))
+
+    @pipeline
+    def few(items: list[int]) -> Any:
+        return one.options(max_active_items=2).map(item=each(items))
+
+    world = World()
+    async with world.engine() as engine, anyio.create_task_group() as tasks:
+        run = await engine.submit(few.bind([0, 1, 2]))
+        await suspended(world)
+        await engine.answer(run.id, "one[0].approval", True)
+        await suspended(world, count=2)
+        made = engine._runs._from_past
+
+        async def answer_later() -> None:
+            await turns(turn)
+            await engine.answer(run.id, "one[2].approval", True)
+
+        async def answer_the_other(opened: Any) -> Any:
+            engine._runs._from_past = made
+            execution = await made(opened)
+            tasks.start_soon(answer_later)
+            return execution
+
+        engine._runs._from_past = answer_the_other
+        await engine.answer(run.id, "one[1].approval", True)
+        with anyio.fail_after(5):
+            assert await run.result() == [True, True, True]
+        woken = len(await world.facts(facts.RunWoken))
+        assert woken == len(await world.facts(facts.RunSuspended)) <= 2 + (turn > 2)
 
 
 async def test_a_second_answer_to_a_run_in_the_queue_wakes_it_once() -> None:
@@ -665,39 +729,60 @@ async def test_an_answer_and_a_cancel_at_the_same_time_end_the_run(journal: type
             assert len(closed) == closes
 
 
+KINDS = ["answer one", "answer two", "cancel two", "cancel show", "cancel the run", "pause"]
+
+
+async def ask(engine: Engine, run: str, what: str) -> None:
+    verb, _, node = what.partition(" ")
+    with contextlib.suppress(InvalidRequest, NotFound):
+        if verb == "answer":
+            await engine.answer(run, node, True)
+        elif verb == "cancel":
+            await engine.cancel(run, None if node == "the run" else node)
+        else:
+            await engine.pause(run)
+            await engine.unpause(run)
+
+
+async def assert_ends(world: World, engine: Engine, run: str, asked: list[str]) -> None:
+    """See that a run ends of which some things were asked, once its questions are answered."""
+    while (await world.run(run)).ended_at is None and (open_ := [wait.node for wait in engine.waiting() if wait.run == run]):
+        for node in open_:
+            await ask(engine, run, f"answer {node}")
+    with anyio.fail_after(5):
+        await engine.wait(run)
+    assert [wait for wait in engine.waiting() if wait.run == run] == [], asked
+    assert await world.journal.select(NodeRow, run=run, state="suspended") == [], asked
+
+
 async def test_whatever_is_asked_of_a_run_at_rest_at_the_same_time_it_ends() -> None:
     """Answers, cancels of nodes and of the run itself, a pause: in all orders, a few turns apart, with a journal that takes its time."""
-    kinds = ["answer one", "answer two", "cancel two", "cancel show", "cancel the run", "pause"]
     chance = Random(7)
-    for _ in range(150):
-        world, asked = World(journal=Late()), chance.sample(kinds, chance.randint(2, 5))
+    for _ in range(120):
+        world, asked = World(journal=Late()), chance.sample(KINDS, chance.randint(2, 5))
         async with world.engine() as engine:
             run = await engine.submit(asks_twice.bind())
             await suspended(world)
-
-            async def ask(what: str, engine: Any = engine, run: str = run.id) -> None:
-                with contextlib.suppress(InvalidRequest, NotFound):
-                    verb, _, node = what.partition(" ")
-                    if verb == "answer":
-                        await engine.answer(run, node, True)
-                    elif verb == "cancel":
-                        await engine.cancel(run, None if node == "the run" else node)
-                    else:
-                        await engine.pause(run)
-                        await engine.unpause(run)
-
             async with anyio.create_task_group() as tasks:
                 for what in asked:
-                    tasks.start_soon(ask, what)
-                    await turns(chance.randint(0, 12))
-            await turns(100)
-            for node in ("one", "two"):
-                await ask(f"answer {node}")
-            with anyio.fail_after(5):
-                ended = await run.wait()
-            assert engine.waiting() == []
-            assert ended.state == "cancelled" or "cancel the run" not in asked or ended.state in ("succeeded", "failed")
-        assert await world.journal.select(NodeRow, run=run.id, state="suspended") == [], asked
+                    tasks.start_soon(ask, engine, run.id, what)
+                    await turns(chance.randint(0, 16))
+            await assert_ends(world, engine, run.id, asked)
+
+
+async def test_whatever_is_asked_at_the_same_time_it_ends_on_disk_too(tmp_path: Path) -> None:
+    chance = Random(7)
+    async with open_sqlite(tmp_path, clock=SystemClock()) as journal:
+        world = World(journal=journal)
+        async with world.engine() as engine:
+            for number in range(25):
+                run, asked = await engine.submit(asks_twice.bind()), chance.sample(KINDS, chance.randint(2, 5))
+                await world.until(facts.NodeSuspended, count=2 * number + 2)
+                async with anyio.create_task_group() as tasks:
+                    for what in asked:
+                        tasks.start_soon(ask, engine, run.id, what)
+                        await anyio.sleep(chance.random() / 500)
+                await assert_ends(world, engine, run.id, asked)
 
 
 async def test_a_suspended_run_is_closed_when_it_is_cancelled() -> None:

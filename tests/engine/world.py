@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -173,7 +173,7 @@ class Hurdle:
 
 
 class Late(MemoryJournal):
-    """A journal that commits what it is given some turns later, in that order, as one does that syncs a disk."""
+    """A journal that commits what it is given some turns later, in that order, and tells late what it has read, as one does on a disk."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -187,6 +187,16 @@ class Late(MemoryJournal):
     def enqueue(self, unit: Unit) -> None:
         self._progress.check()
         self._take(unit, None)
+
+    async def select(self, table: Any, **conditions: Any) -> Any:
+        found = await super().select(table, **conditions)
+        await turns(2)
+        return found
+
+    async def facts(self, seqs: Collection[int]) -> dict[int, Fact]:
+        found = await super().facts(seqs)
+        await turns(2)
+        return found
 
     def _take(self, unit: Unit, done: asyncio.Future[int] | None) -> None:
         self._given.append((unit, done))
