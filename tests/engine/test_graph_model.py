@@ -275,7 +275,7 @@ async def test_a_cancelled_run_is_closed_as_the_model_says_after_a_crash_at_any_
 def test_programs_have_everything_in_them() -> None:
     found: set[str] = set()
 
-    @settings(PATIENT, max_examples=100, database=None)
+    @settings(PATIENT, max_examples=300, database=None, derandomize=True)
     @given(program=programs())
     def collect(program: Program) -> None:
         for _, statement in _walk(program.body, ""):
