@@ -40,8 +40,8 @@ def run_pipeline(
 
         score = run_pipeline(retrain, key="nightly")(path)
 
-    With `wait` it gives that run's result, fails if that fails, and cancels it when it is cancelled itself; without, it gives that run's
-    id as soon as it is there. `key` makes it the one run of its pipeline with that key: a text, or a function of the arguments by name.
+    With `wait` it gives that run's result and fails if that fails; without, it gives that run's id as soon as it is there. Either way that
+    run is cancelled with the one that began it. `key` makes it the one run of its pipeline with that key: a text, or a function of the arguments by name.
     `after` are nodes and groups that it waits for.
     """
     _check(pipeline, key, name)
