@@ -41,8 +41,8 @@ def run_pipeline(
         score = run_pipeline(retrain, key="nightly")(path)
 
     With `wait` it gives that run's result and fails if that fails; without, it gives that run's id as soon as it is there. Either way that
-    run is cancelled with the one that began it. `key` makes it the one run of its pipeline with that key: a text, or a function of the arguments by name.
-    `after` are nodes and groups that it waits for.
+    run is cancelled with the one that began it. `key` makes it the one run of its pipeline with that key: a text, or a function of the
+    arguments by name. `after` are nodes and groups that it waits for.
     """
     _check(pipeline, key, name)
     written = f"run_pipeline({pipeline.name})"
