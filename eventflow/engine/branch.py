@@ -7,9 +7,8 @@ from typing import cast
 from eventflow import codec, facts, states
 from eventflow.definition.bodies import BranchBody
 from eventflow.definition.graph import Branch
-from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.inputs import resolve
-from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.node import NodeExecution, Placed, user_code
 from eventflow.engine.outcome import Outcome
 from eventflow.escapes import line
 
@@ -31,14 +30,9 @@ class BranchExecution(NodeExecution):
         if self._branch.otherwise:
             await self._decide_otherwise()
             return
-        try:
+        with user_code(states.INPUT):
             value = await resolve(self.node.inputs["value"], self._body.value, self.reader)
             taken, shown = _is_taken(value, self._branch.matches), _shown(value)
-        except BaseException as error:
-            if is_cancelled():
-                raise
-            await self.fail(states.INPUT, error)
-            return
         await self._decide(taken=taken, value=shown)
 
     def passing(self, outcome: Outcome) -> Outcome:

@@ -49,6 +49,12 @@ class Cancels:
             found += await self._children(child.run)
         return found
 
+    async def cancel_children(self, run: str, node: str) -> None:
+        """Have the open runs cancelled that a node has begun, because it is cancelled itself."""
+        for child in await self._children(run):
+            if child.parent_node == node:
+                await self.cancel(child.run, f"the node {node} that began it was cancelled")
+
     async def carry_out(self, run: str) -> None:
         """Cancel a run whose end is durably asked for: by its execution, where it has one or is to be closed, at once otherwise."""
         opened = self._runs.find(run)
@@ -104,9 +110,7 @@ class Cancels:
         journal = self._ports.journal
         await accepted(self._ports, facts.NodeCancelRequested(opened.run, node))
         self._ports.instrument.reached("engine.cancel_node.after")
-        for child in await self._children(opened.run):
-            if child.parent_node == node:
-                await self.cancel(child.run, f"the node {node} that began it was cancelled")
+        await self.cancel_children(opened.run, node)
         while True:
             happened = cancelled_node(opened.run, await journal.select(NodeRow, run=opened.run), opened.graph, node)
             if happened is None:

@@ -12,10 +12,9 @@ from eventflow.definition.bodies import ChildBody
 from eventflow.definition.graph import Child
 from eventflow.definition.pipelines import Call
 from eventflow.engine import wanted as wants
-from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.frame import Wish
 from eventflow.engine.inputs import resolve
-from eventflow.engine.node import Placed
+from eventflow.engine.node import Placed, user_code
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.wait import SuspendedExecution
 from eventflow.engine.wanted import ChildWanted
@@ -29,19 +28,14 @@ class ChildExecution(SuspendedExecution):
     __slots__ = ("_body", "_child")
 
     def __init__(self, placed: Placed, child: Child, body: ChildBody) -> None:
-        super().__init__(placed)
+        super().__init__(placed, body.result)
         self._child = child
         self._body = body
 
     async def work(self) -> None:
         frame = self.frame
-        try:
+        with user_code(states.INPUT):
             submission = frame.outside.submission(*await self._called(), parent=frame.run, node=self.name)
-        except BaseException as error:
-            if is_cancelled():
-                raise
-            await self.fail(states.INPUT, error)
-            return
         frame.ports.instrument.reached("engine.child.before")
         with anyio.CancelScope(shield=True):
             await self._begin(submission)
@@ -53,10 +47,6 @@ class ChildExecution(SuspendedExecution):
     async def abandon(self) -> None:
         await super().abandon()
         await self.frame.outside.cancel_children(self.frame.run, self.name)
-
-    async def value(self) -> object:
-        result = self.outcome.result().result
-        return None if result is None else await self.frame.values.open(result, self._body.result)
 
     async def _called(self) -> tuple[Call[Any], str | None]:
         parameters = self._body.pipeline.parameters

@@ -64,11 +64,9 @@ class Engine:
         self._waits = Waits(ports, values, self._catalogue, self._runs)
         self._cancels = Cancels(ports, self._catalogue, self._runs, self._waits)
         self._repeats = Repeats(ports, values, self._catalogue, self._intake)
-        self._resolutions = Resolutions(
-            ports, self._catalogue, self._runs, self._intake, descendants=self._cancels.descendants, carry_out=self._cancels.carry_out
-        )
+        self._resolutions = Resolutions(ports, self._catalogue, self._runs, self._intake, self._cancels)
         self._intake.on_events = self._waits.happened
-        self._surroundings = Surroundings(ports.journal, self._waits, self._intake, self._cancel_for)
+        self._surroundings = Surroundings(self._waits, self._intake, self._cancel_children)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
         for pipeline in pipelines:
@@ -244,6 +242,9 @@ class Engine:
 
     async def _cancel_for(self, run: str, reason: str) -> None:
         await self._whole(self._cancels.cancel, run, reason)
+
+    async def _cancel_children(self, run: str, node: str) -> None:
+        await self._whole(self._cancels.cancel_children, run, node)
 
     async def _pause(self, run: str, *, paused: bool) -> None:
         row = await self.state(run)

@@ -16,6 +16,7 @@ from eventflow.engine.checkpoints import Saved
 from eventflow.engine.limits import Limits
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
+from eventflow.engine.steps import accepted
 from eventflow.engine.values import Values
 from eventflow.engine.wanted import OpenWait
 from eventflow.facts import Fact, Unit, Value
@@ -143,3 +144,7 @@ class Frame:
     async def commit(self, *happened: Fact) -> None:
         """Commit facts as a unit made now."""
         await self.ports.journal.commit(self.unit(*happened))
+
+    async def accepted(self, *happened: Fact) -> bool:
+        """Commit facts as a unit made now, and tell whether the journal took them: something else may have come first."""
+        return await accepted(self.ports, *happened)

@@ -57,7 +57,8 @@ class Listening:
         """Have a wait end with the first event that came since its run was submitted, unless another node of the run has that."""
         rows = await self._journal.select(RunRow, run=wait.run)
         since = rows[0].seq if rows else 0
-        answered = {row.reason for row in await self._journal.select(NodeRow, run=wait.run, state=states.SUCCEEDED)}
+        # No attempt is made of what waits: the rows of tasks, of which there may be many, aren't read.
+        answered = {row.reason for row in await self._journal.select(NodeRow, run=wait.run, state=states.SUCCEEDED, attempt=0)}
         seqs = [row.seq for row in await self._events_since(since, wanted) if row.event not in answered]
         for start in range(0, len(seqs), _PAGE):
             for _, event in sorted((await self._journal.facts(seqs[start : start + _PAGE])).items()):

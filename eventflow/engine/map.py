@@ -16,11 +16,10 @@ from eventflow import facts, states
 from eventflow.definition.bodies import Body, MapBody
 from eventflow.definition.graph import TASK, Map, item_of, walk
 from eventflow.definition.options import Predicate
-from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.axes import MOST_ITEMS, Axes
 from eventflow.engine.inputs import resolve
 from eventflow.engine.items import Items, items_from
-from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.node import NodeExecution, Placed, user_code
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
 from eventflow.facts import Failure, Value
@@ -53,13 +52,8 @@ class MapExecution(NodeExecution):
     async def work(self) -> None:
         """Read the lists, unless that was done before, and open the first items."""
         if self.past.items is None:
-            try:
+            with user_code(states.ITEMS):
                 values, keys = await self._read_lists()
-            except BaseException as error:
-                if is_cancelled():
-                    raise
-                await self.fail(states.ITEMS, error)
-                return
             await self._record(values, keys)
         else:
             await self._remember(self.past.items)

@@ -23,7 +23,6 @@ from eventflow.engine.node import NodeExecution
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.rules import Verdict
 from eventflow.engine.scope import Scope
-from eventflow.errors import Refused
 from eventflow.facts import Fact
 from eventflow.ports import Timer
 
@@ -265,9 +264,7 @@ class Motion:
 
     async def _cancelled(self, *nodes: NodeExecution) -> bool:
         """Cancel some nodes, unless what one of them waits for has come in the meantime: whoever brings that tells the node."""
-        try:
-            await self.frame.commit(*(fact for node in nodes for fact in node.cancelled()))
-        except Refused:
+        if not await self.frame.accepted(*(fact for node in nodes for fact in node.cancelled())):
             return False
         for node in nodes:
             node.tell(Outcome(states.CANCELLED, node.name))

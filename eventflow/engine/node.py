@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import anyio
@@ -29,6 +31,26 @@ class Placed:
     name: str
     path: str
     past: Past = NEW
+
+
+class Spoilt(Exception):
+    """What a node needs to begin is no good: `error`, which user code raised, is its failure, for this `reason`."""
+
+    def __init__(self, reason: str, error: BaseException) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.error = error
+
+
+@contextmanager
+def user_code(reason: str) -> Generator[None]:
+    """Run user code that is no body: whatever it raises, SystemExit too, is `Spoilt`, but for a cancellation of whoever runs it."""
+    try:
+        yield
+    except BaseException as error:
+        if is_cancelled():
+            raise
+        raise Spoilt(reason, error) from error
 
 
 class NodeExecution:
@@ -99,6 +121,8 @@ class NodeExecution:
         try:
             if self.wish is None:
                 await self.work()
+        except Spoilt as spoilt:
+            await self.fail(spoilt.reason, spoilt.error)
         finally:
             if self.is_cancelled and not self.outcome.done():
                 await self.settle(Outcome(states.CANCELLED, self.name), *self.cancelled())
@@ -169,11 +193,10 @@ class NodeExecution:
         if self.wish is not None:
             return False
         try:
-            runs = callable(rule) and bool(rule(self._upstream()))
-        except BaseException as error:
-            if is_cancelled():
-                raise
-            await self.fail(states.RULE, error)
+            with user_code(states.RULE):
+                runs = callable(rule) and bool(rule(self._upstream()))
+        except Spoilt as spoilt:
+            await self.fail(spoilt.reason, spoilt.error)
             return False
         if not runs:
             await self.skip(None)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-
 from eventflow import facts, ids, states
 from eventflow.definition.pipelines import Call
+from eventflow.engine.cancels import Cancels
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.intake import Intake
 from eventflow.engine.openruns import OpenRuns
@@ -24,24 +23,14 @@ RESUME, RESTART, FAIL = "resume", "restart", "fail"
 
 
 class Resolutions:
-    """Carries out what was decided. `descendants` names a run's open children and theirs, `carry_out` cancels what is to be cancelled."""
+    """Carries out what was decided, and cancels what goes with it."""
 
-    def __init__(
-        self,
-        ports: Ports,
-        catalogue: Catalogue,
-        runs: OpenRuns,
-        intake: Intake,
-        *,
-        descendants: Callable[[str], Awaitable[Sequence[RunRow]]],
-        carry_out: Callable[[str], Awaitable[None]],
-    ) -> None:
+    def __init__(self, ports: Ports, catalogue: Catalogue, runs: OpenRuns, intake: Intake, cancels: Cancels) -> None:
         self._ports = ports
         self._catalogue = catalogue
         self._runs = runs
         self._intake = intake
-        self._descendants = descendants
-        self._carry_out = carry_out
+        self._cancels = cancels
 
     async def resolve(self, run: str, choice: str) -> str:
         """Carry out a choice, and give the run that it leads to.
@@ -101,7 +90,7 @@ class Resolutions:
         while True:
             recorded = await recorded_run(self._ports.journal, row)
             nodes = cancelled_nodes(row.run, recorded.nodes, recorded.graph.nodes)
-            children = [child.run for child in await self._descendants(row.run)]
+            children = [child.run for child in await self._cancels.descendants(row.run)]
             asked = [facts.CancelRequested(child, "its parent was ended") for child in children]
             try:
                 seq = await self._ports.journal.commit(self._unit(*nodes, *happened, *asked))
@@ -113,7 +102,7 @@ class Resolutions:
         self._ports.instrument.reached("engine.resolve.ended")
         self._runs.forget(row.run)
         for child in children:
-            await self._carry_out(child)
+            await self._cancels.carry_out(child)
         return seq
 
     def _unit(self, *happened: Fact) -> Unit:

@@ -27,7 +27,6 @@ from eventflow.engine.node import NodeExecution
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.scope import Scope
 from eventflow.engine.values import Values
-from eventflow.errors import Refused
 from eventflow.facts import Failure, Value
 from eventflow.ports import Ports, Timer
 
@@ -289,13 +288,8 @@ class RunExecution:
         frame.ports.instrument.reached("engine.run.ended")
 
     async def _record_end(self) -> bool:
-        ending = await self._end()
-        try:
-            await self._frame.commit(ending)
-        except Refused:
-            # A cancel has become durable in the meantime, and stands.
-            return False
-        return True
+        # Refused where a cancel has become durable in the meantime, which stands.
+        return await self._frame.accepted(await self._end())
 
     async def _end(self) -> facts.RunSucceeded | facts.RunFailed:
         if (what := self._failure) is not None:

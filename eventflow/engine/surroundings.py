@@ -5,24 +5,21 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from eventflow import facts, states
+from eventflow import facts
 from eventflow.definition.pipelines import Call
 from eventflow.engine.intake import Intake
 from eventflow.engine.waits import Waits
 from eventflow.engine.wanted import OpenWait
 from eventflow.facts import Fact
-from eventflow.ports import Journal
-from eventflow.projections import RunRow
 
 
 class Surroundings:
-    """The waits and the intake of an engine, as its nodes know them; `cancel` has a run cancelled."""
+    """The waits and the intake of an engine, as its nodes know them; `cancel_children` has the runs cancelled that a node has begun."""
 
-    def __init__(self, journal: Journal, waits: Waits, intake: Intake, cancel: Callable[[str, str], Awaitable[None]]) -> None:
-        self._journal = journal
+    def __init__(self, waits: Waits, intake: Intake, cancel_children: Callable[[str, str], Awaitable[None]]) -> None:
         self._waits = waits
         self._intake = intake
-        self._cancel = cancel
+        self._cancel_children = cancel_children
 
     def suspend(self, wait: OpenWait) -> None:
         self._waits.add(wait)
@@ -40,6 +37,4 @@ class Surroundings:
         return self._waits.waits_for(run, other)
 
     async def cancel_children(self, run: str, node: str) -> None:
-        for child in await self._journal.select(RunRow, parent=run, state=tuple(states.OPEN_RUN)):
-            if child.parent_node == node:
-                await self._cancel(child.run, f"the node {node} that began it was cancelled")
+        await self._cancel_children(run, node)

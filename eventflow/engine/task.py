@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+from msgspec.structs import replace
 
 from eventflow import durations, facts, states
 from eventflow.context import Context, Stop
@@ -24,7 +25,6 @@ from eventflow.engine.inputs import arguments
 from eventflow.engine.limits import Entry, is_limited
 from eventflow.engine.node import NodeExecution, Placed
 from eventflow.engine.outcome import Outcome
-from eventflow.errors import Refused
 from eventflow.facts import Fact, Failure, Unit, Value
 from eventflow.ports import Slot
 
@@ -232,9 +232,7 @@ class TaskExecution(NodeExecution):
         except OSError as error:
             await self._fail(Raised(error, states.RESULT), slot)
             return
-        try:
-            await frame.commit(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result))
-        except Refused:
+        if not await frame.accepted(facts.AttemptSucceeded(frame.run, self.name, self._attempt, self._started_at, result)):
             await self._be_unwanted(slot)
             return
         frame.ports.instrument.reached("engine.attempt.succeeded")
@@ -249,10 +247,10 @@ class TaskExecution(NodeExecution):
         retry = self._called.options.retry
         wait = next_try(retry, ending.error, self._failures, frame.ports.random.fraction())
         if wait is not None:
-            await self._try_again(Unit(now, (_due(failed, now + round(wait * SECOND)),)))
+            await self._try_again(now, replace(failed, due=now + round(wait * SECOND)))
         elif self._body.fallback is not None and not self._is_fallback:
             self._is_fallback, self._failures = True, 0
-            await self._try_again(Unit(now, (_due(failed, now, fallback=True),)))
+            await self._try_again(now, replace(failed, due=now, fallback=True))
         elif self._has_value:
             if not await self._fall_back(states.FAILED, what, failed):
                 await self._be_unwanted(slot)
@@ -261,11 +259,10 @@ class TaskExecution(NodeExecution):
                 Outcome(states.FAILED, self.name, failure=what), failed, facts.NodeFailed(frame.run, self.name, states.FAILED)
             )
 
-    async def _try_again(self, unit: Unit) -> None:
-        await self.frame.ports.journal.commit(unit)
+    async def _try_again(self, now: int, failed: facts.AttemptFailed) -> None:
+        await self.frame.ports.journal.commit(Unit(now, (failed,)))
         self.frame.ports.instrument.reached("engine.attempt.failed")
-        failed = unit.facts[0]
-        self.due = failed.due if isinstance(failed, facts.AttemptFailed) else None
+        self.due = failed.due
 
     async def _fall_back(self, reason: str, what: Failure, *before: Fact) -> bool:
         """Let the fallback value take the place of a failure, unless the node is to be cancelled: tells whether it ended so."""
@@ -277,9 +274,7 @@ class TaskExecution(NodeExecution):
             failed = facts.NodeFailed(frame.run, self.name, reason, told)
             await self.settle(Outcome(states.FAILED, self.name, failure=what), *before, failed)
             return True
-        try:
-            await frame.commit(*before, facts.NodeFellBack(frame.run, self.name, result, told))
-        except Refused:
+        if not await frame.accepted(*before, facts.NodeFellBack(frame.run, self.name, result, told)):
             return False
         self.tell(Outcome(states.SUCCEEDED, self.name, result))
         return True
@@ -305,9 +300,3 @@ class TaskExecution(NodeExecution):
             await self.settle(unknown, lost, facts.NodeFailed(frame.run, self.name, states.UNKNOWN))
             return
         await frame.commit(lost)
-
-
-def _due(failed: facts.AttemptFailed, due: int, *, fallback: bool = False) -> facts.AttemptFailed:
-    return facts.AttemptFailed(
-        failed.run, failed.node, failed.attempt, failed.started_at, failed.reason, failed.failure, due, fallback=fallback
-    )

@@ -15,9 +15,8 @@ from eventflow.definition.bodies import WaitBody
 from eventflow.definition.graph import Wait
 from eventflow.durations import SECOND
 from eventflow.engine import wanted as wants
-from eventflow.engine.attempt import is_cancelled
 from eventflow.engine.inputs import resolve
-from eventflow.engine.node import NodeExecution, Placed
+from eventflow.engine.node import NodeExecution, Placed, user_code
 from eventflow.engine.outcome import Outcome
 from eventflow.engine.values import INLINE
 from eventflow.engine.wanted import AnswerWanted, EventWanted, OpenWait, TimeWanted, Wanted
@@ -28,7 +27,15 @@ from eventflow.facts import Fact
 class SuspendedExecution(NodeExecution):
     """A node that begins by writing down what it waits for. `Waits` ends it."""
 
-    __slots__ = ()
+    __slots__ = ("_result",)
+
+    def __init__(self, placed: Placed, result: object) -> None:
+        super().__init__(placed)
+        self._result = result
+
+    async def value(self) -> object:
+        result = self.outcome.result().result
+        return None if result is None else await self.frame.values.open(result, self._result)
 
     async def abandon(self) -> None:
         self.frame.outside.drop(self.frame.run, self.name)
@@ -59,7 +66,7 @@ class WaitExecution(SuspendedExecution):
     __slots__ = ("_body", "_wait")
 
     def __init__(self, placed: Placed, wait: Wait, body: WaitBody) -> None:
-        super().__init__(placed)
+        super().__init__(placed, body.result)
         self._wait = wait
         self._body = body
 
@@ -67,23 +74,14 @@ class WaitExecution(SuspendedExecution):
         frame = self.frame
         now = frame.ports.clock.now()
         due = None if self._body.timeout is None else now + round(self._body.timeout * SECOND)
-        try:
+        with user_code(states.INPUT):
             if self._wait.kind == states.TIME:
                 wanted, due = TimeWanted(), _instant(await self._input("instant"))
             else:
                 wanted = await (self._event() if self._wait.kind == states.EVENT else self._answer())
-        except BaseException as error:
-            if is_cancelled():
-                raise
-            await self.fail(states.INPUT, error)
-            return
         with anyio.CancelScope(shield=True):
             await frame.commit(facts.NodeSuspended(frame.run, self.name, self._wait.kind, wants.encode(wanted), due))
             self.suspend(wanted, now, due)
-
-    async def value(self) -> object:
-        result = self.outcome.result().result
-        return None if result is None else await self.frame.values.open(result, self._body.result)
 
     async def _input(self, name: str) -> Any:
         binding = self.node.inputs.get(name)
