@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from eventflow.context import Checkpoint, Context, Ended, current, skip
 from eventflow.definition.axes import across, each
 from eventflow.definition.branches import maybe, one_of, otherwise, when
@@ -34,8 +37,15 @@ from eventflow.errors import (
 )
 from eventflow.events import Event, Observation
 from eventflow.ports import Instrument, Seen, Sensor, World
-from eventflow.sensors.files import FileSensor, FileVersion
+from eventflow.secret import Secret
+from eventflow.sensors.files.sensor import FileSensor, FileVersion
 from eventflow.triggers import Trigger
+
+if TYPE_CHECKING:
+    pass
+
+_KINDS: dict[str, str] = {}
+"""Kinds of sensor, and where they are: imported when they are first asked for, because each brings a library that not everybody needs."""
 
 __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "Call",
@@ -64,6 +74,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "RunCancelled",
     "RunError",
     "RunFailed",
+    "Secret",
     "Seen",
     "Sensor",
     "SensorError",
@@ -90,3 +101,9 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "wait_for",
     "when",
 ]
+
+
+def __getattr__(name: str) -> object:
+    if name in _KINDS:
+        return getattr(import_module(_KINDS[name]), name)
+    raise AttributeError(f"module 'eventflow' has no attribute {name!r}")

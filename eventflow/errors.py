@@ -9,11 +9,13 @@ EventflowError
 ├── NotFound               a run, node, event or pipeline that isn't there
 ├── InvalidRequest         a question to the daemon that makes no sense as it is put
 │   └── Ambiguous          a short id that fits several things (lists them)
+├── EventConflict          an identity that is taken by an event of other content
 ├── NoDaemon               what only a daemon can do, and none is at work on the project
 ├── RunError               how a run ended, when not with a result
 │   ├── RunFailed
 │   └── RunCancelled
 ├── SensorError            a sensor can't look just now; it says when to try again
+│   ├── SourceUnreachable  its server, database or file isn't there, or doesn't answer
 │   ├── WatchedFolderMissing
 │   └── WatchedFolderUnreadable
 ├── EngineClosed           asked of an engine that is stopping or stopped
@@ -90,6 +92,10 @@ class Ambiguous(InvalidRequest):
     """A short id that fits several runs or events. The message lists them."""
 
 
+class EventConflict(EventflowError):
+    """An event whose identity is taken by another one, which says something else. Nothing was recorded of it."""
+
+
 class NoDaemon(EventflowError):
     """What was asked needs a daemon, and none is at work on this project, or it ended before it had answered."""
 
@@ -114,6 +120,14 @@ class SensorError(EventflowError):
     """What keeps a sensor from looking. `retry_after` is in how many seconds to try again, or None to leave that to the supervisor."""
 
     retry_after: float | None = None
+
+
+class SourceUnreachable(SensorError):
+    """What a sensor watches isn't there, refuses it, or doesn't answer. `retry_after` is what it asked for itself, if it did."""
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class WatchedFolderMissing(SensorError):

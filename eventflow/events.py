@@ -30,7 +30,9 @@ class Observation(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
 
     `cursor` is where the sensor goes on from after a restart, any value that JSON carries. `forget` names identities that are gone from
     the source: they are still refused as duplicates for the retention, and dropped then. `keep` takes that back for those which have
-    returned. `known` are identities that are taken without firing anything. An observation without events is a heartbeat.
+    returned. `known` are identities that are taken without firing anything. `missed` are events that were due while nobody looked, and
+    that are not to fire: they are recorded, and every trigger passes them over. `lagging` says, for people, why the sensor is behind its
+    source, though it works. An observation without events is a heartbeat.
     """
 
     events: tuple[Event[D_co], ...] = ()
@@ -38,3 +40,5 @@ class Observation(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
     forget: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
+    missed: tuple[Event[D_co], ...] = ()
+    lagging: str | None = None

@@ -11,18 +11,26 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
-from eventflow.events import D_co, Observation
+from eventflow.events import D_co, Event, Observation
 from eventflow.facts import Fact, Record, Unit
 from eventflow.projections import Row
 
+D = TypeVar("D")
 RowT = TypeVar("RowT", bound=Row)
 
 
 @dataclass(frozen=True, slots=True)
 class Below:
     """In `select`, a condition: the column's number is smaller than this one."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Above:
+    """In `select`, a condition: the column's number is larger than this one."""
 
     limit: int
 
@@ -42,7 +50,7 @@ class JournalView(Protocol):
     ) -> list[RowT]:
         """Give the rows of a table in which every named column has the value given.
 
-        In place of a value may stand a tuple, for any one of its values, or a condition: `Below` or `Ending`.
+        In place of a value may stand a tuple, for any one of its values, or a condition: `Below`, `Above` or `Ending`.
 
         Reads what is committed, and everything that this caller has seen committed. `order` is a column; without it, by primary key.
         """
@@ -259,15 +267,25 @@ class Seen(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """What a sensor may use of the outside. Its relative paths start from `root`: the current folder is whatever a task makes it."""
+    """What a sensor may use of the outside. `source` is its own name, which its events carry.
 
+    Its relative paths start from `root`: the current folder is whatever a task makes it. `journal` tells what else has happened here.
+    """
+
+    source: str
     clock: Clock
     random: Random
     watcher: Watcher
     instrument: Instrument
+    journal: JournalView
     root: Path = field(default_factory=Path.cwd)
+
+    def event(self, id: str, data: D, *, type: str | None = None, subject: str | None = None, time: int | None = None) -> Event[D]:  # noqa: A002 - the field's names
+        """Make an event of this sensor. Without a `type` it is the sensor's name, without a `time` (microseconds UTC) it is now."""
+        when = self.clock.now() if time is None else time
+        return Event(id=id, source=self.source, type=type or self.source, data=data, time=when, subject=subject)
 
 
 class Sensor(Protocol[D_co]):
@@ -291,7 +309,28 @@ class Sensor(Protocol[D_co]):
         """Yield observations for ever. When the iterator is asked for the next one, the last has been committed.
 
         `cursor` is that of the last committed observation, None at the first start ever. What it raises makes the sensor `degraded`: it
-        is started again, later each time.
+        is started again, later each time. Wherever it waits it may be closed, and started anew: a person who pokes it does no more.
+        """
+        ...
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """What a sensor may offer beside: to say where it stands."""
+
+    def in_words(self, cursor: object, /) -> str:
+        """Say what a cursor of this sensor means, for people, in one line: `up to id 4711`, `the tick of 2026-11-20 02:00`."""
+        ...
+
+
+@runtime_checkable
+class Checkable(Protocol):
+    """What a sensor may offer beside: to try whether it could look, without looking."""
+
+    async def check(self, world: World, /) -> None:
+        """Return where all that the sensor needs is there and fits: the folder, the address, the table. Changes nothing, takes no event.
+
+        Raises an `EventflowError` that says what is wrong and what to do.
         """
         ...
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from eventflow.mounts import Mounts, has_own_inodes, is_far
-from eventflow.sensors.globs import Globs
-from eventflow.sensors.scan import Scan
+from eventflow.sensors.files.globs import Globs
+from eventflow.sensors.files.scan import Scan
 
 TABLE = rb"""21 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 30 21 0:40 / /mnt/share rw,relatime shared:5 master:2 - nfs4 server:/export rw,vers=4.2

@@ -27,8 +27,7 @@ class Supervisor:
     """Observes all sensors for as long as `run` isn't cancelled."""
 
     def __init__(self, ports: Ports, dispatch: Dispatch, sensors: Iterable[Sensor[Any]], watcher: Watcher) -> None:
-        world = World(ports.clock, ports.random, watcher, ports.instrument)
-        self._kept = tuple(_Kept(sensor, ports, dispatch, world) for sensor in sensors)
+        self._kept = tuple(_Kept(sensor, ports, dispatch, _world(sensor, ports, watcher)) for sensor in sensors)
 
     async def run(self) -> None:
         """Observe until cancelled. Raises `JournalError` where the journal has failed."""
@@ -36,6 +35,17 @@ class Supervisor:
             async with anyio.create_task_group() as tasks:
                 for kept in self._kept:
                     tasks.start_soon(kept.keep)
+
+
+def _world(sensor: Sensor[Any], ports: Ports, watcher: Watcher) -> World:
+    return World(
+        source=sensor.name,
+        clock=ports.clock,
+        random=ports.random,
+        watcher=watcher,
+        instrument=ports.instrument,
+        journal=ports.journal,
+    )
 
 
 class _Kept:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 from msgspec.structs import astuple, fields
 
 from eventflow.journal.tables import Key, key_of
-from eventflow.ports import Below, Ending, RowT
+from eventflow.ports import Above, Below, Ending, RowT
 from eventflow.projections import TABLES, Change, Delete, Insert, Put, Row, Update
 
 Statement: TypeAlias = tuple[str, tuple[object, ...]]
@@ -52,7 +52,7 @@ def question(
         if isinstance(value, tuple):
             parameters.append(place)
             wanted += ((place, one) for one in cast("tuple[object, ...]", value))
-        elif isinstance(value, Below):
+        elif isinstance(value, Below | Above):
             parameters.append(value.limit)
         elif isinstance(value, Ending):
             parameters.append(f"*{value.text}")
@@ -119,7 +119,7 @@ def _select_text(table: type[Row], shape: tuple[tuple[str, str], ...], order: st
 def _kind(value: object) -> str:
     if value is None:
         return "none"
-    if isinstance(value, Below | Ending):
+    if isinstance(value, Below | Above | Ending):
         return type(value).__name__
     if not isinstance(value, tuple):
         return "one"
@@ -146,6 +146,7 @@ _KINDS = {
     "none": '"{0}" IS NULL',
     "one": '"{0}" = ?',
     "Below": '"{0}" < ?',
+    "Above": '"{0}" > ?',
     "Ending": '"{0}" GLOB ?',
     "some": '"{0}" IN (SELECT value FROM temp.wanted WHERE place = ?)',
     "some or none": '("{0}" IN (SELECT value FROM temp.wanted WHERE place = ?) OR "{0}" IS NULL)',

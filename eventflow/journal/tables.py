@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 from msgspec.structs import replace
 
 from eventflow.errors import Refused
-from eventflow.ports import Below, Ending, RowT
+from eventflow.ports import Above, Below, Ending, RowT
 from eventflow.projections import TABLES, Change, Delete, Insert, Put, Row, Update
 
 Key: TypeAlias = tuple[Any, ...]
@@ -56,7 +56,7 @@ class Tables:
         """Give the one row that can match where a whole primary key is asked for, else all."""
         rows = cast("dict[Key, RowT]", self._rows[table])
         key = tuple(equals.get(column) for column in TABLES[table][1])
-        if None in key or any(isinstance(part, tuple | Below | Ending) for part in key):
+        if None in key or any(isinstance(part, tuple | Below | Above | Ending) for part in key):
             return rows.values()
         return [rows[key]] if key in rows else []
 
@@ -108,6 +108,8 @@ def _matches(value: object, asked: object) -> bool:
             return value in cast("tuple[object, ...]", asked)
         case Below(limit):
             return isinstance(value, int) and value < limit
+        case Above(limit):
+            return isinstance(value, int) and value > limit
         case Ending(text):
             return isinstance(value, str) and value.endswith(text)
         case _:

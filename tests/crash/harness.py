@@ -19,7 +19,7 @@ import anyio
 from eventflow import codec
 from eventflow.journal.view import read_sqlite
 from eventflow.projections import NodeRow, RunRow
-from eventflow.sensors.scan import Version, identity
+from eventflow.sensors.files.scan import Version, identity
 from eventflow.system import SystemClock
 from eventflow.testing import Ledger, check, check_folder
 from eventflow.testing.ledger import BodyStarted

@@ -14,12 +14,12 @@ import pytest
 import watchfiles
 
 from eventflow.ports import Hint, Instrument
-from eventflow.sensors.files import FileSensor
+from eventflow.sensors.files.sensor import FileSensor
 from eventflow.sensors.waiting import News
 from eventflow.sensors.watching import FolderWatcher
 from eventflow.system import SystemClock
 from eventflow.testing import VirtualClock
-from tests.sensors.sensing import sensing
+from tests.sensors.files.sensing import sensing
 
 
 class Notes(Instrument):

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Generator, Mapping
-from contextlib import aclosing, asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 import anyio.lowlevel
 
 from eventflow import codec
 from eventflow.events import Event, Observation
-from eventflow.ports import Instrument, Watcher, World
-from eventflow.sensors.files import FileSensor, FileVersion
-from eventflow.sensors.waiting import News
-from eventflow.testing import SeededRandom, VirtualClock
-
-
-class Crashed(Exception):
-    """The process died before this could be committed."""
+from eventflow.ports import Watcher
+from eventflow.sensors.files.sensor import FileSensor, FileVersion
+from eventflow.testing import VirtualClock
+from tests.sensors.outside import Crashed, HandWatcher, Troubles, outside
 
 
 class Book:
@@ -72,35 +67,6 @@ class Book:
         self.taken = {name: at for name, at in self.taken.items() if at is None}
 
 
-class HandWatcher:
-    """The `Watcher` port, which says nothing unless a test says it."""
-
-    def __init__(self) -> None:
-        self.folders: dict[Path, News] = {}
-
-    @contextmanager
-    def watch(self, folder: Path, *, recursive: bool) -> Generator[News]:  # noqa: ARG002 - the port's words
-        self.folders[folder] = News()
-        try:
-            yield self.folders[folder]
-        finally:
-            del self.folders[folder]
-
-    def tell(self) -> None:
-        for news in self.folders.values():
-            news.tell()
-
-
-class Troubles(Instrument):
-    """Keeps what a sensor complains of."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def troubled(self, place: str, error: BaseException) -> None:
-        self.told.append(f"{place}: {error}")
-
-
 class Sensing:
     """A sensor under way, with its time in the test's hand."""
 
@@ -113,7 +79,7 @@ class Sensing:
         self.troubles = Troubles()
 
     async def run(self) -> None:
-        world = World(self.clock, SeededRandom(), self.watcher, self.troubles)
+        world = outside(self.sensor.name, clock=self.clock, watcher=self.watcher, instrument=self.troubles)
         try:
             async with aclosing(self.sensor.observe(self.book.cursor, self.book, world)) as observations:
                 async for observation in observations:

@@ -14,8 +14,8 @@ from eventflow.durations import Duration, seconds
 from eventflow.events import Observation
 from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
-from eventflow.sensors.globs import Globs
-from eventflow.sensors.rounds import FileOptions, FileVersion, Rounds
+from eventflow.sensors.files.globs import Globs
+from eventflow.sensors.files.rounds import FileOptions, FileVersion, Rounds
 
 __all__ = ["FileSensor", "FileVersion"]
 

@@ -14,10 +14,11 @@ import pytest
 
 from eventflow.durations import SECOND
 from eventflow.errors import DefinitionError, WatchedFolderMissing, WatchedFolderUnreadable
-from eventflow.ports import Instrument, Sensor, World
-from eventflow.sensors.files import Existing, FileSensor, FileVersion
-from eventflow.testing import SeededRandom, VirtualClock
-from tests.sensors.sensing import Book, HandWatcher, sensing
+from eventflow.ports import Sensor
+from eventflow.sensors.files.sensor import Existing, FileSensor, FileVersion
+from eventflow.testing import VirtualClock
+from tests.sensors.files.sensing import Book, sensing
+from tests.sensors.outside import outside
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ async def test_the_projects_own_folder_can_be_watched(inbox: Path, monkeypatch: 
 async def test_a_task_that_changes_the_current_folder_moves_no_watched_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tmp_path / "project" / "in" / "a.csv")
     monkeypatch.chdir(tmp_path / "project")
-    world = World(VirtualClock(), SeededRandom(), HandWatcher(), Instrument())
+    world = outside("files", clock=VirtualClock())
     monkeypatch.chdir(tmp_path)
     book = Book()
     stream = FileSensor("files", "in", ready="atomic").observe(None, book, world)
@@ -395,7 +396,7 @@ async def test_a_crash_in_a_long_first_look_still_leaves_alone_what_was_there(in
     for number in range(2100):
         put(inbox / str(number))
     sensor, book = FileSensor("files", inbox, existing="ignore"), Book()
-    stream = sensor.observe(None, book, World(Racing(), SeededRandom(), HandWatcher(), Instrument()))
+    stream = sensor.observe(None, book, outside("files", clock=Racing()))
     heartbeat = await anext(stream)
     await stream.aclose()
     assert heartbeat.known == ()

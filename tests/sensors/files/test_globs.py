@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventflow.sensors.globs import Globs
+from eventflow.sensors.files.globs import Globs
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from eventflow.mounts import Mounts, has_own_inodes
-from eventflow.sensors.globs import Globs
+from eventflow.sensors.files.globs import Globs
 
 _SLICE = 2000
 """Files that are looked at in one go: some ten milliseconds on a local disk."""

@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventflow.sensors.scan import Version, identity, version_of
+from eventflow.sensors.files.scan import Version, identity, version_of
 
 versions = st.builds(
     Version,

@@ -13,9 +13,9 @@ from eventflow import escapes
 from eventflow.errors import WatchedFolderMissing, WatchedFolderUnreadable
 from eventflow.events import Event, Observation
 from eventflow.ports import Hint, Seen, World
-from eventflow.sensors.globs import Globs
-from eventflow.sensors.scan import Scan, quote, version_of
-from eventflow.sensors.settle import Settling
+from eventflow.sensors.files.globs import Globs
+from eventflow.sensors.files.scan import Scan, quote, version_of
+from eventflow.sensors.files.settle import Settling
 from eventflow.sensors.waiting import news_or
 from eventflow.threads import in_loose_thread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from eventflow.sensors.scan import Scan, Version, version_of
+from eventflow.sensors.files.scan import Scan, Version, version_of
 
 _EARLY = 0.001
 """Seconds by which a look may come too early: timers do."""

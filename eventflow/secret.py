@@ -1,0 +1,86 @@
+"""Secrets: values that no log, page, journal, error or pickle may show."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import re
+from pathlib import Path
+from typing import NoReturn
+
+HIDDEN = "***"
+"""What stands in the place of a secret wherever it would be shown."""
+
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"<>]*@")
+_QUERY = re.compile(
+    r"(?P<name>[?&;](?:[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|key|sig|auth)=)[^&;#\s'\"<>]+",
+    re.IGNORECASE,
+)
+
+
+class Secret:
+    """A text that can be used and not seen: printed, formatted or logged it is `***`, and it can't be pickled or become JSON.
+
+    `Secret.of_variable("NAME")` and `Secret.of_file(path)` take it from where it is kept, so that it stands in no source file. Raises
+    `ValueError` for an empty one: a check against nothing would let everybody in.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        if not isinstance(text, str) or not text:  # pyright: ignore[reportUnnecessaryIsInstance] - what comes from settings may be anything
+            raise ValueError("a secret is a text that isn't empty")
+        self._text = text
+
+    @classmethod
+    def of_variable(cls, name: str) -> Secret:
+        """Give the secret that an environment variable holds. Raises `ValueError` where it isn't set, or is empty."""
+        text = os.environ.get(name, "")
+        if not text:
+            raise ValueError(f"the environment variable {name}, which is to hold a secret, isn't set: set it where eventflow is started")
+        return cls(text)
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str]) -> Secret:
+        """Give the secret that a file holds, without white space around it. Raises `ValueError` where it can't be read, or is empty."""
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the file {os.fspath(path)}, which is to hold a secret, can't be read: {type(error).__name__}") from None
+        if not text:
+            raise ValueError(f"the file {os.fspath(path)}, which is to hold a secret, is empty")
+        return cls(text)
+
+    def reveal(self) -> str:
+        """Give the text itself, for the one place where it is used."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN!r})"
+
+    def __str__(self) -> str:
+        return HIDDEN
+
+    def __format__(self, spec: str) -> str:
+        return HIDDEN
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret can't be pickled or copied: hand over the name of the variable or file that holds it")
+
+
+def revealed(value: str | Secret) -> str:
+    """Give the text of what may be a secret."""
+    return value.reveal() if isinstance(value, Secret) else value
+
+
+def without_secrets(text: str) -> str:
+    """Give a text with whatever looks like a credential in an address hidden: `user:password@`, and `token=...` in a query."""
+    if "://" in text:
+        text = _ADDRESS.sub(rf"\g<scheme>{HIDDEN}@", text)
+    return _QUERY.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text
