@@ -23,11 +23,9 @@ from eventflow.definition.pipelines import Call, Pipeline, checked_call
 from eventflow.definition.places import naming_the_line
 from eventflow.durable import remove_leftovers
 from eventflow.durations import Duration
-from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.engine import Engine
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.resources import check_sizes
-from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.values import Values
 from eventflow.errors import EventflowError, InvalidRequest
 from eventflow.executors.local import LocalExecutor
@@ -80,9 +78,8 @@ async def open_engine(
             artifacts = ArtifactFolder(kept, instrument)
             values = Values(artifacts, project_key(folder), pickles=pickle)
             ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
-            engine = Engine(ports, values, pipelines, resources=resources)
-            dispatch = Dispatch(ports, engine.intake, fitting)
-            async with engine.running(drain=patience), _sensing(ports, dispatch, sensing):
+            engine = Engine(ports, values, pipelines, sensors=sensing, triggers=fitting, resources=resources)
+            async with engine.running(drain=patience), _sensing(engine):
                 yield engine
 
 
@@ -156,11 +153,11 @@ def _in_loop() -> bool:
 
 
 @asynccontextmanager
-async def _sensing(ports: Ports, dispatch: Dispatch, sensors: Sequence[Sensor[Any]]) -> AsyncGenerator[None]:
-    if not sensors:
+async def _sensing(engine: Engine) -> AsyncGenerator[None]:
+    if not list(engine.sensors):
         yield
         return
-    async with FolderWatcher(ports.clock, ports.instrument) as watcher, anyio.create_task_group() as tasks:
-        tasks.start_soon(Supervisor(ports, dispatch, sensors, watcher).run)
+    async with FolderWatcher(engine.ports.clock, engine.ports.instrument) as watcher, anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.sensors.run, watcher)
         yield
         tasks.cancel_scope.cancel()

@@ -465,8 +465,22 @@ class IdentitiesExpired(_Fact, frozen=True):
     ids: tuple[str, ...]
 
 
+class IdentitiesCompacted(_Fact, frozen=True):
+    """The identities from `first` to `high`, which are whole numbers and all taken, are kept as the range from `low` to `high`.
+
+    `low` is `first`, or where the range that ends right below it begins.
+    """
+
+    source: str
+    low: int
+    first: int
+    high: int
+
+
 class SensorChanged(_Fact, frozen=True):
-    """A sensor's health changed to `state`: `healthy`, or `degraded` (it is started again by itself)."""
+    """A sensor's health changed to `state`: `healthy`, `lagging` behind its source, `degraded` (it is started again by itself), `paused`
+    by a person, or `starting` since a person let it go on.
+    """
 
     sensor: str
     state: str
@@ -518,6 +532,7 @@ Fact: TypeAlias = (
     | IdentitiesForgotten
     | IdentitiesKept
     | IdentitiesExpired
+    | IdentitiesCompacted
     | SensorChanged
 )
 

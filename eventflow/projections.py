@@ -165,6 +165,14 @@ class SeenRow(Row, frozen=True):
     forgotten_at: int | None = None
 
 
+class SeenRangeRow(Row, frozen=True):
+    """Identities that are whole numbers and taken for good: all from `low` to `high`."""
+
+    source: str
+    low: int
+    high: int
+
+
 class DecisionRow(Row, frozen=True):
     """What became of an event at a trigger."""
 
@@ -206,6 +214,7 @@ TABLES: Mapping[type[Row], tuple[str, tuple[str, ...]]] = {
     RateRow: ("rates", ("rate",)),
     EventRow: ("events", ("event",)),
     SeenRow: ("seen", ("source", "id")),
+    SeenRangeRow: ("seen_ranges", ("source", "low")),
     DecisionRow: ("decisions", ("event", "trigger")),
     CursorRow: ("cursors", ("source",)),
     SensorRow: ("sensors", ("sensor",)),
@@ -295,7 +304,7 @@ def _cancel_requested(fact: facts.CancelRequested, seq: int, at: int) -> list[Ch
 
 
 def _run_cancelled(fact: facts.RunCancelled, seq: int, at: int) -> list[Change]:
-    return [_run(fact, fact.run, ended_at=at, **_told(fact.reason))]
+    return [_run(fact, fact.run, ended_at=at, result_seq=seq, **_told(fact.reason))]
 
 
 def _told(reason: str | None) -> dict[str, str]:
@@ -548,6 +557,11 @@ def _identities_expired(fact: facts.IdentitiesExpired, seq: int, at: int) -> lis
     return [Delete(SeenRow, (fact.source, identity)) for identity in fact.ids]
 
 
+def _identities_compacted(fact: facts.IdentitiesCompacted, seq: int, at: int) -> list[Change]:
+    spent: list[Change] = [Delete(SeenRow, (fact.source, str(identity))) for identity in range(fact.first, fact.high + 1)]
+    return [*spent, Put(SeenRangeRow(fact.source, fact.low, fact.high))]
+
+
 def _sensor_changed(fact: facts.SensorChanged, seq: int, at: int) -> list[Change]:
     return [Put(SensorRow(fact.sensor, fact.state, at, fact.reason))]
 
@@ -597,5 +611,6 @@ _PROJECTIONS: Mapping[type[Fact], Callable[[Any, int, int], list[Change]]] = {
     facts.IdentitiesForgotten: _identities_forgotten,
     facts.IdentitiesKept: _identities_kept,
     facts.IdentitiesExpired: _identities_expired,
+    facts.IdentitiesCompacted: _identities_compacted,
     facts.SensorChanged: _sensor_changed,
 }

@@ -6,7 +6,7 @@ Its truth is the journal. What it holds in memory is the open runs, and any of i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -17,6 +17,7 @@ from eventflow import facts, ids, states
 from eventflow.definition.pipelines import Call, Pipeline, checked_call
 from eventflow.engine.cancels import Cancels, orphans
 from eventflow.engine.catalogue import Catalogue
+from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.intake import Intake
@@ -24,6 +25,7 @@ from eventflow.engine.limits import Limits
 from eventflow.engine.opened import Opened
 from eventflow.engine.openruns import OpenRuns
 from eventflow.engine.planning import planned
+from eventflow.engine.publishing import Published, Publishing
 from eventflow.engine.recorded import RecordedRun, run_row
 from eventflow.engine.recovery import Plan, has_unwanted_map
 from eventflow.engine.repeats import Repeats
@@ -31,13 +33,16 @@ from eventflow.engine.reruns import RerunPlan
 from eventflow.engine.resolutions import Resolutions
 from eventflow.engine.results import result_of
 from eventflow.engine.steps import accepted, whole
+from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.surroundings import Surroundings
 from eventflow.engine.values import Values
 from eventflow.engine.waits import Waiting, Waits
 from eventflow.errors import EngineClosed, InvalidRequest, NotFound
+from eventflow.events import Event
 from eventflow.facts import Fact, Unit
-from eventflow.ports import Ports
+from eventflow.ports import Ports, Sensor
 from eventflow.projections import GraphRow, PipelineRow, RateRow, RunRow
+from eventflow.triggers import Trigger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,6 +58,8 @@ class Engine:
         values: Values,
         pipelines: Iterable[Pipeline[..., Any]] = (),
         *,
+        sensors: Iterable[Sensor[Any]] = (),
+        triggers: Iterable[Trigger[Any]] = (),
         resources: Mapping[str, float] | None = None,
     ) -> None:
         self._ports = ports
@@ -66,6 +73,9 @@ class Engine:
         self._repeats = Repeats(ports, values, self._catalogue, self._intake)
         self._resolutions = Resolutions(ports, self._catalogue, self._runs, self._intake, self._cancels)
         self._intake.on_events = self._waits.happened
+        dispatch = Dispatch(ports, self._intake, triggers)
+        self._publishing = Publishing(ports, self._intake, dispatch)
+        self._supervisor = Supervisor(ports, dispatch, sensors)
         self._surroundings = Surroundings(self._waits, self._intake, self._cancel_children)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
@@ -83,9 +93,28 @@ class Engine:
         return self._intake
 
     @property
+    def sensors(self) -> Supervisor:
+        """The sensors that the engine observes, to be paused, resumed and poked."""
+        return self._supervisor
+
+    @property
     def pipelines(self) -> tuple[Pipeline[..., Any], ...]:
         """The pipelines that the engine knows."""
         return tuple(self._catalogue)
+
+    # Events
+
+    async def publish(self, event: Event[Any]) -> Published:
+        """Have an event taken as if a sensor had seen it: durably, with what the triggers on its source decided, once this returns.
+
+        The same event again, by its source and id, is a duplicate, and fires nothing. Raises `EventConflict` where that identity is taken
+        by an event that says something else, `InvalidRequest` for what is no event, `EngineClosed`, and `JournalFull`.
+        """
+        return (await self.publish_all([event]))[0]
+
+    async def publish_all(self, events: Sequence[Event[Any]]) -> list[Published]:
+        """Have several events of one source taken, in one transaction: all of them or none. Raises as `publish` does."""
+        return await self._whole(self._publishing.publish, events)
 
     # Runs
 

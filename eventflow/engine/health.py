@@ -14,6 +14,7 @@ from eventflow.errors import EventflowError
 from eventflow.facts import Unit
 from eventflow.ports import Ports, Sensor
 from eventflow.projections import SensorRow
+from eventflow.secret import without_secrets
 
 
 class SensorHealth:
@@ -31,14 +32,30 @@ class SensorHealth:
         rows = await ports.journal.select(SensorRow, sensor=sensor.name)
         return cls(sensor, ports, rows[0] if rows else None)
 
-    def recovered(self) -> None:
-        """Note that an observation has been committed."""
-        self._change(states.HEALTHY, None)
+    @property
+    def is_paused(self) -> bool:
+        """Whether a person paused the sensor."""
+        return self._state == states.PAUSED
+
+    def recovered(self, lagging: str | None = None) -> None:
+        """Note that an observation has been committed; `lagging` is why the sensor is behind its source, if it is."""
+        if lagging is None:
+            self._change(states.HEALTHY, None)
+        else:
+            self._change(states.LAGGING, without_secrets(lagging))
+
+    async def pause(self, reason: str) -> None:
+        """Note, durably, that a person paused the sensor."""
+        await self._changed(states.PAUSED, reason)
+
+    async def resume(self) -> None:
+        """Note, durably, that a person let the sensor go on."""
+        await self._changed(states.STARTING, None)
 
     def degraded(self, error: BaseException) -> None:
         """Note that the sensor has failed."""
         told = failure(error)
-        reason = told.message if isinstance(error, EventflowError) else str(told)
+        reason = without_secrets(told.message if isinstance(error, EventflowError) else str(told))
         if (self._state, self._reason) != (states.DEGRADED, reason):
             self._ports.instrument.troubled(f"sensor {self._sensor.name}", error)
         self._change(states.DEGRADED, reason)
@@ -68,8 +85,14 @@ class SensorHealth:
         self.degraded(self._verdict)
 
     def _change(self, state: str, reason: str | None) -> None:
-        if (self._state, self._reason) == (state, reason):
+        # What a person said stands until a person says otherwise: the sensor may still be ending.
+        if (self._state, self._reason) == (state, reason) or self.is_paused:
             return
+        self._ports.journal.enqueue(self._unit(state, reason))
+
+    async def _changed(self, state: str, reason: str | None) -> None:
+        await self._ports.journal.commit(self._unit(state, reason))
+
+    def _unit(self, state: str, reason: str | None) -> Unit:
         self._state, self._reason = state, reason
-        changed = facts.SensorChanged(self._sensor.name, state, reason)
-        self._ports.journal.enqueue(Unit(self._ports.clock.now(), (changed,)))
+        return Unit(self._ports.clock.now(), (facts.SensorChanged(self._sensor.name, state, reason),))

@@ -2,126 +2,62 @@
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from typing import Any, NoReturn, cast
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import anyio
 
-from eventflow import codec, facts
-from eventflow.engine.attempt import is_cancelled
-from eventflow.engine.backoff import Backoff
 from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.groups import unwrapped
-from eventflow.engine.health import SensorHealth
-from eventflow.engine.identities import JournalSeen
-from eventflow.engine.retention import Retention
-from eventflow.errors import EngineClosed, EventflowError, JournalError, JournalFull
-from eventflow.events import Observation
-from eventflow.ports import Journal, Ports, Sensor, Watcher, World
-from eventflow.projections import CursorRow
+from eventflow.engine.watch import Watch
+from eventflow.errors import NotFound
+from eventflow.ports import Ports, Sensor, Watcher
 
 
 class Supervisor:
-    """Observes all sensors for as long as `run` isn't cancelled."""
+    """All sensors of an engine, which it observes for as long as `run` isn't cancelled."""
 
-    def __init__(self, ports: Ports, dispatch: Dispatch, sensors: Iterable[Sensor[Any]], watcher: Watcher) -> None:
-        self._kept = tuple(_Kept(sensor, ports, dispatch, _world(sensor, ports, watcher)) for sensor in sensors)
+    def __init__(self, ports: Ports, dispatch: Dispatch, sensors: Iterable[Sensor[Any]] = ()) -> None:
+        self._watches = {sensor.name: Watch(sensor, ports, dispatch) for sensor in sensors}
 
-    async def run(self) -> None:
+    def __iter__(self) -> Iterator[Sensor[Any]]:
+        return (watch.sensor for watch in self._watches.values())
+
+    def __getitem__(self, name: str) -> Sensor[Any]:
+        """Give a sensor by its name. Raises `NotFound`, naming those there are."""
+        return self._watch(name).sensor
+
+    async def run(self, watcher: Watcher) -> None:
         """Observe until cancelled. Raises `JournalError` where the journal has failed."""
         with unwrapped():
             async with anyio.create_task_group() as tasks:
-                for kept in self._kept:
-                    tasks.start_soon(kept.keep)
+                for watch in self._watches.values():
+                    tasks.start_soon(watch.keep, watcher)
 
+    async def pause(self, name: str, reason: str = "asked for") -> None:
+        """Have a sensor look no more until `resume`: durably, once this returns. Its cursor stays where it is. Raises `NotFound`."""
+        await self._watch(name).pause(reason)
 
-def _world(sensor: Sensor[Any], ports: Ports, watcher: Watcher) -> World:
-    return World(
-        source=sensor.name,
-        clock=ports.clock,
-        random=ports.random,
-        watcher=watcher,
-        instrument=ports.instrument,
-        journal=ports.journal,
-    )
+    async def resume(self, name: str) -> None:
+        """Let a paused sensor go on from its cursor: durably, once this returns. Raises `NotFound`."""
+        await self._watch(name).resume()
 
+    def poke(self, name: str) -> None:
+        """Have a sensor begin a new look at once, whatever it waits for, and one that failed try again. Nothing where it is paused.
 
-class _Kept:
-    """One sensor, and what keeps it going."""
+        Raises `NotFound`.
+        """
+        self._watch(name).poke()
 
-    def __init__(self, sensor: Sensor[Any], ports: Ports, dispatch: Dispatch, world: World) -> None:
-        self._sensor = sensor
-        self._ports = ports
-        self._dispatch = dispatch
-        self._world = world
-        self._backoff = Backoff(ports.random)
-        self._retention = Retention(ports, sensor.name)
+    def is_paused(self, name: str) -> bool:
+        """Tell whether a sensor is paused. Raises `NotFound`."""
+        return self._watch(name).is_paused
 
-    async def keep(self) -> None:
-        """Observe; where that fails, say so, wait, and observe again."""
-        health = await SensorHealth.of(self._sensor, self._ports)
-        while True:
-            try:
-                await self._observe(health)
-            except EngineClosed:
-                return
-            except BaseException as error:  # sensors are user code: whatever one raises, SystemExit too, degrades it alone
-                if _concerns_all(error):
-                    raise
-                failed = error
-            health.degraded(failed)
-            await self._ports.clock.sleep(self._backoff.wait(failed))
+    def looked_at(self, name: str) -> int | None:
+        """Give when a sensor last told that it had looked, microseconds UTC; None where it hasn't since the engine began."""
+        return self._watch(name).looked_at
 
-    async def _observe(self, health: SensorHealth) -> NoReturn:
-        journal, name = self._ports.journal, self._sensor.name
-        await self._retention.look()
-        cursor = await _cursor(journal, name)
-        observations = _started(self._sensor.observe(codec.decode(cursor), JournalSeen(journal, name), self._world))
-        try:
-            while True:
-                # Only the sensor's own work is watched: a commit under way is never cancelled for a sensor that was late.
-                with health.watched():
-                    observation = await _next(observations)
-                self._ports.instrument.reached("engine.sensor.observed")
-                cursor = await self._dispatch.accept(name, observation, cursor)
-                health.recovered()
-                self._backoff.reset()
-                await self._retention.look()
-        finally:
-            with health.watched():
-                await _close(observations)
-
-
-def _concerns_all(error: BaseException) -> bool:
-    if isinstance(error, asyncio.CancelledError):
-        return is_cancelled()  # a sensor may raise it by itself: that would end all others without a word
-    return isinstance(error, KeyboardInterrupt) or (isinstance(error, JournalError) and not isinstance(error, JournalFull))
-
-
-async def _cursor(journal: Journal, source: str) -> bytes:
-    rows = await journal.select(CursorRow, source=source)
-    moved = (await journal.facts([rows[0].seq])).get(rows[0].seq) if rows else None
-    return bytes(moved.cursor) if isinstance(moved, facts.CursorMoved) else codec.canonical(None)
-
-
-def _started(observations: object) -> AsyncIterator[Observation[Any]]:
-    if isinstance(observations, AsyncIterator):
-        return cast("AsyncIterator[Observation[Any]]", observations)
-    if inspect.iscoroutine(observations):
-        observations.close()
-    raise EventflowError(f"its observe() gives a {type(observations).__name__}: write it as `async def` with `yield` in it")
-
-
-async def _next(observations: AsyncIterator[Observation[Any]]) -> Observation[Any]:
-    try:
-        return await anext(observations)
-    except StopAsyncIteration:
-        raise EventflowError("it ended: a sensor's observe() must go on for ever") from None
-
-
-async def _close(observations: AsyncIterator[object]) -> None:
-    # A sensor may be an async generator, which must be closed where it is iterated, or any other iterator.
-    if isinstance(observations, AsyncGenerator):
-        await observations.aclose()
+    def _watch(self, name: str) -> Watch:
+        if name not in self._watches:
+            raise NotFound(f"there is no sensor {name[:64]!r}: there is {', '.join(sorted(self._watches)) or 'none'}")
+        return self._watches[name]

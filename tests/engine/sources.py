@@ -74,10 +74,10 @@ def dispatch(engine: Engine, *triggers: Trigger[Any]) -> Dispatch:
 @asynccontextmanager
 async def supervised(engine: Engine, sensors: Iterable[Sensor[Any]], triggers: Sequence[Trigger[Any]] = ()) -> AsyncGenerator[None]:
     """Keep sensors at work until the block is left."""
-    supervisor = Supervisor(engine.ports, dispatch(engine, *triggers), sensors, NoWatcher())
+    supervisor = Supervisor(engine.ports, dispatch(engine, *triggers), sensors)
     with unwrapped():
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(supervisor.run)
+            tasks.start_soon(supervisor.run, NoWatcher())
             yield
             tasks.cancel_scope.cancel()
 

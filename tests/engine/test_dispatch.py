@@ -358,7 +358,7 @@ async def test_an_identity_that_the_journal_does_not_have_can_not_be_forgotten_o
     [
         ({"id": ""}, "without an id of its own, or with another source"),
         ({"source": "elsewhere"}, "without an id of its own, or with another source"),
-        ({"id": 5}, "what can't be stored: Expected `str`, got `int`"),
+        ({"id": 5}, "an identity that can't be stored: Expected `str`, got `int`"),
         ({"type": None}, "what can't be stored: Expected `str`, got `null`"),
         ({"time": "now"}, "what can't be stored: Expected `int`, got `str`"),
         ({"subject": b"x"}, "what can't be stored: Expected `str | null`, got `bytes`"),

@@ -557,9 +557,9 @@ async def test_a_failed_journal_stops_everything_with_its_own_error() -> None:
     world = World(journal=Breaking())
     good = Source("good", beats)
     async with world.engine() as engine:
-        supervisor = Supervisor(engine.ports, dispatch(engine), [Source("source", once(seeing("a"))), good], NoWatcher())
+        supervisor = Supervisor(engine.ports, dispatch(engine), [Source("source", once(seeing("a"))), good])
         with pytest.raises(JournalDamaged, match="the disk is gone"):
-            await supervisor.run()
+            await supervisor.run(NoWatcher())
 
 
 async def test_a_journal_that_fails_inside_a_sensor_stops_everything_too() -> None:
@@ -569,9 +569,9 @@ async def test_a_journal_that_fails_inside_a_sensor_stops_everything_too() -> No
 
     world = World()
     async with world.engine() as engine:
-        supervisor = Supervisor(engine.ports, dispatch(engine), [Source("source", asks)], NoWatcher())
+        supervisor = Supervisor(engine.ports, dispatch(engine), [Source("source", asks)])
         with pytest.raises(JournalError, match="gone"):
-            await supervisor.run()
+            await supervisor.run(NoWatcher())
 
 
 class Disk(MemoryJournal):

@@ -209,6 +209,9 @@ class Chronicle:
 
     def _of_sensor(self, at: int) -> Fact | None:
         source = self._chance.choice(("inbox", "rows"))
+        if self._chance.random() < 0.2:
+            first = self._chance.randrange(1, 9)
+            return facts.IdentitiesCompacted(source, self._chance.choice((1, first)), first, first + self._chance.randrange(3))
         if self._chance.random() < 0.5:
             return facts.CursorMoved(source, RAW)
         return facts.SensorChanged(source, self._chance.choice(("healthy", "degraded", "stopped")), f"since {at}")

@@ -12,7 +12,7 @@ import pytest
 
 from eventflow import facts
 from eventflow.errors import JournalError, Refused, ValueNotStorable
-from eventflow.ports import Below, Ending
+from eventflow.ports import Above, Below, Ending
 from eventflow.projections import CheckpointRow, EventRow, KeyRow, NodeRow, RunRow, SeenRow
 from tests.journal.histories import RAW, a_run, recorded, submitted, succeeded, unit
 
@@ -221,6 +221,8 @@ async def test_select_takes_conditions(opener):
         assert await found(key=Ending("K")) == []
         assert await found(seq=Below(3)) == ["xa", "ya"]
         assert await found(run=Ending("a"), seq=Below(2)) == ["xa"]
+        assert await found(seq=Above(2)) == ["b"]
+        assert await found(started_at=Above(-1)) == []
         assert await found(started_at=Below(100)) == []
 
 

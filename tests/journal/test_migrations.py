@@ -152,6 +152,7 @@ def columns_of(path: Path) -> dict[str, list[str]]:
 
 def test_every_row_of_an_old_journal_is_there_after_the_migration(old):
     columns = columns_of(old.journal)
+    columns["runs"].remove("result_seq")  # a cancelled run has got one since: the next test compares it with the facts
     before = rows_of(old.journal, columns)
     assert all(before.values())
     prepare(old, ignore)

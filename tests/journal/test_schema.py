@@ -16,6 +16,7 @@ from eventflow.journal.connection import connect
 from eventflow.journal.preparation import make
 from eventflow.journal.queries import MIGRATIONS, QUERIES
 from eventflow.journal.statements import question
+from eventflow.ports import Above
 from eventflow.projections import (
     TABLES,
     CheckpointRow,
@@ -28,6 +29,7 @@ from eventflow.projections import (
     RateRow,
     Row,
     RunRow,
+    SeenRangeRow,
     SeenRow,
     WaitRow,
 )
@@ -88,6 +90,9 @@ def test_migrations_are_numbered_from_one_without_a_gap():
         (SeenRow, {"source": "inbox"}, "forgotten_at", "seen_by_forgetting"),
         (DecisionRow, {"event": "e"}, None, "PRIMARY KEY"),
         (DecisionRow, {"run": "a"}, None, "decisions_by_run"),
+        (DecisionRow, {"outcome": "fired"}, "seq", "decisions_by_outcome"),
+        (RunRow, {"result_seq": Above(7)}, "result_seq", "runs_by_result"),
+        (SeenRangeRow, {"source": "inbox"}, None, "PRIMARY KEY"),
         (CursorRow, {"source": "inbox"}, None, "PRIMARY KEY"),
     ],
 )
