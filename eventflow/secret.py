@@ -11,9 +11,11 @@ from typing import NoReturn
 HIDDEN = "***"
 """What stands in the place of a secret wherever it would be shown."""
 
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s/@'\"<>]*@")
-_QUERY = re.compile(
-    r"(?P<name>[?&;](?:[\w.-]*(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)[\w.-]*|key|sig|auth)=)[^&;#\s'\"<>]+",
+# Every repetition is bounded: these are searched for in texts that anybody may have written, of any length.
+_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/'\"<>]{0,500}@")
+_NAMED = re.compile(
+    r"(?P<name>(?:^|[?&;,\s('\"])(?:[\w.-]{0,40}(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)"
+    r"[\w.-]{0,40}|key|sig|auth)=)[^&;#\s'\"<>]{1,2000}",
     re.IGNORECASE,
 )
 
@@ -80,7 +82,7 @@ def revealed(value: str | Secret) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Give a text with whatever looks like a credential in an address hidden: `user:password@`, and `token=...` in a query."""
+    """Give a text with whatever looks like a credential hidden: `user:password@` in an address, `token=...` wherever it stands."""
     if "://" in text:
         text = _ADDRESS.sub(rf"\g<scheme>{HIDDEN}@", text)
-    return _QUERY.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text
+    return _NAMED.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text

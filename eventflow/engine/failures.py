@@ -1,4 +1,4 @@
-"""Exceptions of user code as text that can be kept and shown: bounded, whatever the exception does, and naming the user's line."""
+"""Exceptions of user code as text that can be kept and shown: bounded, without credentials, naming the user's line."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from types import TracebackType
 from eventflow import states
 from eventflow.definition import places
 from eventflow.facts import Failure
+from eventflow.secret import without_secrets
 
 LIMIT = 16 * 1024
 """Characters kept of a message or a traceback; of a longer one, the beginning and the end."""
@@ -59,7 +60,7 @@ def _is_own(trace: TracebackType) -> bool:
 
 
 def _clip(text: str) -> str:
-    plain = text.encode("utf-8", "backslashreplace").decode("utf-8")
+    plain = without_secrets(text.encode("utf-8", "backslashreplace").decode("utf-8"))
     if len(plain) <= LIMIT:
         return plain
     half = LIMIT // 2

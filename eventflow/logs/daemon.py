@@ -18,6 +18,7 @@ from eventflow.durations import SECOND
 from eventflow.facts import Fact, Record
 from eventflow.logs.writer import Writer
 from eventflow.ports import Clock, Instrument
+from eventflow.secret import without_secrets
 
 MOST_WAITING = 10_000
 """Lines that wait for a terminal or a pipe which takes nothing. What comes beyond is left out: the engine never waits for its log."""
@@ -174,6 +175,6 @@ def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _text(error: BaseException) -> str:
     try:
-        return f"{type(error).__name__}: {error}"
+        return without_secrets(f"{type(error).__name__}: {error}")
     except Exception:  # noqa: BLE001 - an exception of the user's may not even have a text
         return type(error).__name__
