@@ -1,23 +1,26 @@
-"""What is measured in a process of its own: memory, imports, engines at rest. `fresh.py memory|idle|waiting FOLDER` prints JSON."""
+"""What is measured in a process of its own: memory, imports, engines at rest, many files. `fresh.py WHAT FOLDER` prints JSON."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from eventflow import Engine, Run
 
 HERE = Path(__file__)
 REST = 5.0
+FILES, SENSORS = 100_000, 100
 
 
 def measured(what: str, folder: Path) -> dict[str, float]:
@@ -86,6 +89,103 @@ async def _waiting(folder: Path) -> dict[str, float]:
         return {"kilobytes": kilobytes, "wake": 1000 * median(took)}
 
 
+async def _files(folder: Path) -> dict[str, float]:
+    """Let many files fall at once: how long until the last one's event is durable, in how much memory, how late the loop is meanwhile."""
+    from eventflow import FileSensor, open_engine  # noqa: PLC0415
+
+    inbox, aside, counter = folder / "inbox", folder / "aside", _counter()
+    await asyncio.to_thread(_make_files, inbox, aside)
+    async with open_engine(folder / "state", sensors=[FileSensor("drops", inbox, ready="atomic")], instruments=[counter]):
+        await asyncio.sleep(1)
+        before = _memory("VmHWM")
+        await asyncio.to_thread(_drop, inbox, aside)
+        begun, lags = time.perf_counter(), list[float]()
+        while counter.events < FILES:
+            asleep = time.perf_counter()
+            await asyncio.sleep(0.01)
+            lags.append(time.perf_counter() - asleep - 0.01)
+        took = time.perf_counter() - begun
+    lags.sort()
+    return {"seconds": took, "extra": _memory("VmHWM") - before, "lag": 1000 * lags[len(lags) * 99 // 100], "worst": 1000 * lags[-1]}
+
+
+def _make_files(inbox: Path, aside: Path) -> None:
+    inbox.mkdir()
+    aside.mkdir()
+    for number in range(FILES):
+        (aside / str(number)).touch()
+
+
+def _drop(inbox: Path, aside: Path) -> None:
+    for number in range(FILES):
+        (aside / str(number)).rename(inbox / str(number))
+
+
+def _counter() -> Any:
+    from eventflow import Instrument, facts  # noqa: PLC0415
+
+    class Counter(Instrument):
+        events = 0
+
+        def committed(self, records: Sequence[Any]) -> None:
+            self.events += sum(isinstance(record.fact, facts.EventRecorded) for record in records)
+
+    return Counter()
+
+
+async def _hundred(folder: Path) -> dict[str, float]:
+    """Give what a hundred sensors cost that see nothing: files, rows, pages, schedules, hooks, a fifth each."""
+    return await _at_rest(folder, SENSORS)
+
+
+async def _none(folder: Path) -> dict[str, float]:
+    return await _at_rest(folder, 0)
+
+
+async def _at_rest(folder: Path, count: int) -> dict[str, float]:
+    from eventflow import open_engine  # noqa: PLC0415
+
+    sensors = _sensors(folder, count // 5)
+    async with _page() as url, open_engine(folder / "state", sensors=[make for one in sensors for make in one(url)]) as engine:
+        while any(engine.sensors.looked_at(sensor.name) is None for sensor in engine.sensors):  # noqa: ASYNC110 - nothing tells when
+            await asyncio.sleep(0.1)
+        await asyncio.sleep(1)
+        wall, cpu = time.perf_counter(), time.process_time()
+        await asyncio.sleep(4 * REST)
+        share = (time.process_time() - cpu) / (time.perf_counter() - wall)
+        return {"rss": _memory("VmRSS"), "cpu": 100 * share}
+
+
+def _sensors(folder: Path, each: int) -> list[Callable[[str], list[Any]]]:
+    from eventflow import FileSensor, HTTPSensor, RowSensor, Schedule, WebhookSensor  # noqa: PLC0415
+
+    names = [str(number) for number in range(each)]
+    for name in names:
+        (folder / f"inbox-{name}").mkdir()
+    with sqlite3.connect(folder / "rows.db") as rows:
+        rows.executescript("PRAGMA journal_mode = WAL; CREATE TABLE one (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT)")
+    rows.close()
+    return [
+        lambda _: [FileSensor(f"files-{name}", folder / f"inbox-{name}") for name in names],
+        lambda _: [RowSensor(f"rows-{name}", folder / "rows.db", table="one", cursor="id") for name in names],
+        lambda url: [HTTPSensor(f"page-{name}", url) for name in names],
+        lambda _: [Schedule(f"daily-{name}", "@daily") for name in names],
+        lambda _: [WebhookSensor(f"hook-{name}", unsigned=True) for name in names],
+    ]
+
+
+@asynccontextmanager
+async def _page() -> AsyncIterator[str]:
+    """Serve one page, from this process: what that costs counts as well."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.readuntil(b"\r\n\r\n"):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+
+
 async def _until_suspended(engine: Engine, runs: Sequence[Run[bool]]) -> None:
     journal = engine.ports.journal
     for run in runs:
@@ -103,4 +203,5 @@ async def _answered(engine: Engine, run: Run[bool]) -> float:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run({"memory": _run, "idle": _idle, "waiting": _waiting}[sys.argv[1]](Path(sys.argv[2])))))
+    measures = {"memory": _run, "idle": _idle, "waiting": _waiting, "files": _files, "hundred": _hundred, "none": _none}
+    print(json.dumps(asyncio.run(measures[sys.argv[1]](Path(sys.argv[2])))))

@@ -42,12 +42,31 @@ from eventflow.sensors.files.sensor import FileSensor, FileVersion
 from eventflow.triggers import Trigger
 
 if TYPE_CHECKING:
-    pass
+    from eventflow.sensors.absence import AbsenceSensor
+    from eventflow.sensors.http.sensor import HTTPSensor
+    from eventflow.sensors.http.stream import StreamSensor
+    from eventflow.sensors.objects import ObjectSensor
+    from eventflow.sensors.own import sensor
+    from eventflow.sensors.rows.sensor import RowSensor
+    from eventflow.sensors.runs import RunSensor
+    from eventflow.sensors.schedules.sensor import Schedule
+    from eventflow.sensors.webhooks.sensor import WebhookSensor
 
-_KINDS: dict[str, str] = {}
+_KINDS = {
+    "AbsenceSensor": "eventflow.sensors.absence",
+    "HTTPSensor": "eventflow.sensors.http.sensor",
+    "ObjectSensor": "eventflow.sensors.objects",
+    "RowSensor": "eventflow.sensors.rows.sensor",
+    "RunSensor": "eventflow.sensors.runs",
+    "Schedule": "eventflow.sensors.schedules.sensor",
+    "StreamSensor": "eventflow.sensors.http.stream",
+    "WebhookSensor": "eventflow.sensors.webhooks.sensor",
+    "sensor": "eventflow.sensors.own",
+}
 """Kinds of sensor, and where they are: imported when they are first asked for, because each brings a library that not everybody needs."""
 
 __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
+    "AbsenceSensor",
     "Call",
     "Checkpoint",
     "Context",
@@ -61,27 +80,34 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "FileSensor",
     "FileVersion",
     "Graph",
+    "HTTPSensor",
     "Instrument",
     "JournalError",
     "NotFound",
+    "ObjectSensor",
     "Observation",
     "ParameterError",
     "Pipeline",
     "ProjectError",
     "RerunPlan",
     "Retry",
+    "RowSensor",
     "Run",
     "RunCancelled",
     "RunError",
     "RunFailed",
+    "RunSensor",
+    "Schedule",
     "Secret",
     "Seen",
     "Sensor",
     "SensorError",
+    "StreamSensor",
     "Task",
     "Trigger",
     "ValueNotStorable",
     "Waiting",
+    "WebhookSensor",
     "World",
     "across",
     "approval",
@@ -95,6 +121,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "pipeline",
     "run",
     "run_pipeline",
+    "sensor",
     "skip",
     "sleep_until",
     "task",

@@ -43,7 +43,8 @@ from eventflow.server.answers import (
     WaitingEntry,
 )
 from eventflow.server.app import create_reading_app
-from eventflow.server.questions import Cancellation, GivenAnswer, PipelinePause, Repetition, Resolution, Submission
+from eventflow.server.questions import Cancellation, GivenAnswer, PauseReason, Publication, Repetition, Resolution, Submission
+from eventflow.server.sightings import PublishedEvent, SensorDetail, SensorEntry
 from eventflow.server.statuses import error_of
 from eventflow.system import SystemClock
 
@@ -144,7 +145,7 @@ class Client:
 
     async def pause_pipeline(self, pipeline: str, reason: str = "asked for") -> PipelineEntry:
         """Leave a pipeline's runs in the queue until `unpause_pipeline`; those under way go on."""
-        return await self._post(PipelineEntry, PipelinePause(reason), "pipelines", pipeline, "pause")
+        return await self._post(PipelineEntry, PauseReason(reason), "pipelines", pipeline, "pause")
 
     async def unpause_pipeline(self, pipeline: str) -> PipelineEntry:
         """Admit a pipeline's runs again."""
@@ -196,16 +197,60 @@ class Client:
         """Give lines that a run's attempts printed and logged, behind the place `after`."""
         return await self._get(LogPage, "runs", run, "logs", node=node, attempt=attempt, after=after, limit=limit)
 
-    async def events(self, *, source: str | None = None, limit: int | None = None, before: int | None = None) -> list[EventEntry]:
-        """List events with what was decided about them, the newest first."""
-        return await self._get(list[EventEntry], "events", source=source, limit=limit, before=before)
+    async def events(
+        self, *, source: str | None = None, decision: str | None = None, limit: int | None = None, before: int | None = None
+    ) -> list[EventEntry]:
+        """List events with what was decided about them, the newest first; `before` is the `seq` of the last one of the page before.
+
+        With a `decision` those of which some trigger decided so: `fired`, `filtered` or `refused`.
+        """
+        return await self._get(list[EventEntry], "events", source=source, decision=decision, limit=limit, before=before)
 
     async def event(self, event: str) -> EventDetail:
         """Give an event with its data."""
         return await self._get(EventDetail, "events", event)
 
+    async def publish(
+        self,
+        source: str,
+        data: object = UNSET,
+        *,
+        texts: Mapping[str, str] | None = None,
+        id: str | None = None,  # noqa: A002 - an event's own words
+        type: str | None = None,  # noqa: A002
+        subject: str | None = None,
+        time: int | None = None,
+    ) -> PublishedEvent:
+        """Have an event taken as if a sensor had seen it: durably, with what was decided, once this returns. By its id only once.
+
+        `data` is what JSON carries, `texts` are the fields of an object as a person typed them. `time` is in microseconds UTC. Raises
+        `EventConflict` where the id is taken by an event that says something else.
+        """
+        raw = UNSET if data is UNSET else msgspec.Raw(msgspec.json.encode(data))
+        return await self._post(PublishedEvent, Publication(source, id, type, subject, time, raw, dict(texts or {})), "events")
+
+    async def sensors(self) -> list[SensorEntry]:
+        """List the sensors with their health and where they stand."""
+        return await self._get(list[SensorEntry], "sensors")
+
+    async def sensor(self, name: str) -> SensorDetail:
+        """Give a sensor with its triggers and its newest events."""
+        return await self._get(SensorDetail, "sensors", name)
+
+    async def pause_sensor(self, name: str, reason: str = "asked for") -> SensorEntry:
+        """Have a sensor look no more until `resume_sensor`: durably, once this returns. Gives how it stands now, as those below do."""
+        return await self._post(SensorEntry, PauseReason(reason), "sensors", name, "pause")
+
+    async def resume_sensor(self, name: str) -> SensorEntry:
+        """Let a paused sensor go on from where it stands."""
+        return await self._post(SensorEntry, None, "sensors", name, "resume")
+
+    async def poke_sensor(self, name: str) -> SensorEntry:
+        """Have a sensor look at once."""
+        return await self._post(SensorEntry, None, "sensors", name, "poke")
+
     async def why(self, what: str) -> Explanation:
-        """Explain an event, a run, or a node as `RUN/NODE`."""
+        """Explain an event, a run, a node as `RUN/NODE`, or an event as `SOURCE/ID`."""
         return await self._get(Explanation, "why", *what.split("/", 1))
 
     async def facts(self, *, after: int = 0, run: str | None = None, limit: int | None = None, wait: float = 0.0) -> FactPage:

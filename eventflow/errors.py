@@ -10,6 +10,7 @@ EventflowError
 ├── InvalidRequest         a question to the daemon that makes no sense as it is put
 │   └── Ambiguous          a short id that fits several things (lists them)
 ├── EventConflict          an identity that is taken by an event of other content
+├── FileChanged            a file that is no longer the version that an event tells of
 ├── NoDaemon               what only a daemon can do, and none is at work on the project
 ├── RunError               how a run ended, when not with a result
 │   ├── RunFailed
@@ -94,6 +95,10 @@ class Ambiguous(InvalidRequest):
 
 class EventConflict(EventflowError):
     """An event whose identity is taken by another one, which says something else. Nothing was recorded of it."""
+
+
+class FileChanged(EventflowError):
+    """A file that is no longer as its event saw it: changed, replaced or removed. A later version fires an event of its own."""
 
 
 class NoDaemon(EventflowError):

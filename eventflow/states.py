@@ -38,6 +38,8 @@ EVENT, ANSWER, TIME, CHILD = "event", "answer", "time", "child"
 FIRED, FILTERED, REFUSED = "fired", "filtered", "refused"
 """What can become of an event at a trigger."""
 
+OUTCOMES = (FIRED, FILTERED, REFUSED)
+
 HEALTHY, LAGGING, DEGRADED, PAUSED, STARTING = "healthy", "lagging", "degraded", "paused", "starting"
 """How a sensor can be. `starting`: a person let it go on, and it hasn't looked yet."""
 

@@ -55,7 +55,21 @@ class Narrator:
     def hear(self, record: Record) -> None:
         """Take the next fact."""
         self._clock = datetime.fromtimestamp(record.at / 1e6, tz=UTC).astimezone().strftime("%H:%M:%S")
-        self._tell(record.fact)
+        if self._is_meant(record.fact):
+            self._tell(record.fact)
+
+    def _is_meant(self, fact: Fact) -> bool:
+        """Tell whether a fact is about the inbox or a retraining: this project does other things as well."""
+        match fact:
+            case facts.RunSubmitted(pipeline=pipeline):
+                return pipeline == "retrain"
+            case facts.EventRecorded(source=source):
+                return source == "inbox"
+            case facts.DecisionMade(trigger=trigger):
+                return trigger == "retrain-on-drop"
+            case _:
+                run = facts.run_of(fact)
+                return run is None or run in self._known
 
     def _line(self, about: str, text: str) -> None:
         self._say(f"[dim]{self._clock}[/]  [dim]{about:<8}[/]  {text}")

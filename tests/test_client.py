@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 import anyio
 import pytest
 
-from eventflow import Engine, approval, pipeline, task
+from eventflow import Engine, Trigger, approval, pipeline, task
 from eventflow.address import find_socket, publish
 from eventflow.client import Client, NoDaemon, connect
 from eventflow.daemon.web import web
 from eventflow.embed import open_engine
-from eventflow.errors import Ambiguous, InvalidRequest, NotFound, ParameterError
+from eventflow.errors import Ambiguous, EventConflict, InvalidRequest, NotFound, ParameterError
 from eventflow.facts import RunSubmitted, RunSucceeded, RunSuspended
 from eventflow.server.app import create_app
+from tests.engine.sources import Source
 
 
 @task
@@ -37,12 +38,16 @@ def letter(name: str) -> str:
     return sign(name, approval("Sign it?"))
 
 
+CALLS = Source("calls")
+ON_CALL = Trigger("on-call", on=CALLS, run=hello, where=lambda event: event.data["name"] != "nobody")
+
+
 @asynccontextmanager
 async def daemon(folder):
     """A real engine behind a real server on a real socket."""
     stopping = anyio.Event()
     async with (
-        open_engine(folder, pipelines=[hello, letter], drain=0) as engine,
+        open_engine(folder, pipelines=[hello, letter], sensors=[CALLS], triggers=[ON_CALL], drain=0) as engine,
         web(create_app(engine, stopping=stopping.wait), folder, stopping),
     ):
         yield engine
@@ -109,6 +114,32 @@ async def test_everything_can_be_done_over_the_socket(tmp_path) -> None:
         await client.answer(waits, "approval", text="no")
         await engine.wait(waits)
         assert (await client.run(waits, state="failed", within="x", after="x[1]", limit=1)).result.json == "ada: False"
+
+
+async def test_events_are_published_and_listed_over_the_socket(tmp_path) -> None:
+    async with daemon(tmp_path) as engine, Client(tmp_path) as client:
+        told = await client.publish("calls", {"name": "ada"}, id="c1", type="call", subject="ada", time=7)
+        (run,) = told.runs
+        assert (await engine.wait(run)).state == "succeeded"
+        assert [told.event.id, told.event.type, told.event.subject, told.event.time] == ["c1", "call", "ada", 7]
+        assert (await client.publish("calls", {"name": "ada"}, id="c1", type="call", subject="ada")).duplicate
+        with pytest.raises(EventConflict, match="another content"):
+            await client.publish("calls", {"name": "bob"}, id="c1")
+        passed = await client.publish("calls", texts={"name": "nobody"})
+        assert [one.event for one in await client.events(source="calls", decision="filtered")] == [passed.event.event]
+        assert [one.event for one in await client.events(decision="fired", limit=1, before=passed.event.seq)] == [told.event.event]
+        assert (await client.why("calls/c1")).event.event == told.event.event
+
+
+async def test_sensors_are_asked_about_and_steered_over_the_socket(tmp_path) -> None:
+    async with daemon(tmp_path), Client(tmp_path) as client:
+        assert [one.sensor for one in await client.sensors()] == ["calls"]
+        assert (await client.pause_sensor("calls", "enough")).reason == "enough"
+        assert (await client.poke_sensor("calls")).state == "paused"
+        assert (await client.resume_sensor("calls")).state != "paused"
+        assert (await client.sensor("calls")).triggers[0].trigger == "on-call"
+        with pytest.raises(NotFound, match="there is no sensor 'call'"):
+            await client.poke_sensor("call")
 
 
 async def test_typed_texts_are_read_by_the_daemon(tmp_path) -> None:

@@ -19,6 +19,8 @@ COMMANDS: Mapping[str, str] = {
     "show": "Show a run with its nodes.",
     "logs": "Show what a run's tasks printed and logged.",
     "why": "Explain an event, a run or a node.",
+    "sensors": "List the sensors, show, poke, pause or resume one.",
+    "events": "List events with what was decided, or publish one.",
     "cancel": "Have a run cancelled, or one node of it.",
     "pause": "Have a run start nothing more, or keep a pipeline's runs in the queue.",
     "unpause": "Let a paused run or pipeline go on.",
@@ -30,7 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "run": "Run a pipeline here and now, leaving no trace.",
     "submit": "Have the daemon run a pipeline, durably.",
     "graph": "Draw a pipeline.",
-    "check": "Load the project and report every mistake in it.",
+    "check": "Load the project, report every mistake in it, and try its sensors.",
     "init": "Make a new project.",
     "journal": "Verify or repair the journal.",
 }

@@ -10,16 +10,19 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON d
 
 
 class Given(click.ParamType[tuple[str, str]]):
-    """A parameter of a pipeline with its value, typed as `name=value`."""
+    """Something with its value, typed as `name=value` behind an option."""
 
-    name = "name=value"
+    def __init__(self, option: str, what: str) -> None:
+        self.name = f"{what}=value"
+        self._option = option
+        self._what = what
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
         if isinstance(value, tuple):
             return value  # pyright: ignore[reportUnknownVariableType]  # click converts a value that it has converted already
         name, equals, text = str(value).partition("=")
         if not name or not equals:
-            self.fail(f"{value!r} is no parameter with a value: write -p name=value", param, ctx)
+            self.fail(f"{value!r} is no {self._what} with a value: write {self._option} {self._what}=value", param, ctx)
         return name, text
 
 
@@ -35,8 +38,17 @@ def _texts(ctx: click.Context, param: click.Parameter, given: tuple[tuple[str, s
 parameters = click.option(
     "-p",
     "texts",
-    type=Given(),
+    type=Given("-p", "name"),
     multiple=True,
     callback=_texts,
     help="A parameter of the pipeline, as often as it takes: text and paths as they stand, anything else as JSON.",
+)
+
+fields = click.option(
+    "-d",
+    "texts",
+    type=Given("-d", "field"),
+    multiple=True,
+    callback=_texts,
+    help="A field of the event's data, as often as it takes: text and paths as they stand, anything else as JSON.",
 )

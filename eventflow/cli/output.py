@@ -36,6 +36,12 @@ _STYLES = {
     "reuse": "green",
     "rerun": "yellow",
     "new": "cyan",
+    "healthy": "green",
+    "lagging": "yellow",
+    "degraded": "red",
+    "paused": "yellow",
+    "starting": "dim",
+    "filtered": "dim",
 }
 
 

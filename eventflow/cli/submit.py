@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
 import msgspec
 
 from eventflow import escapes, facts, ids, states
-from eventflow.cli import output, show
+from eventflow.cli import output, schemas, show
 from eventflow.cli.asking import ask_daemon
 from eventflow.cli.options import as_json, parameters
 from eventflow.cli.progress import RunProgress
@@ -32,7 +30,8 @@ def submit(place: Path, pipeline: str, texts: dict[str, str], key: str | None, p
     """Have the daemon run a pipeline: durably, once this returns."""
 
     async def ask(client: Client) -> RunEntry | RunDetail:
-        typed = _absolute(texts, msgspec.json.decode((await client.pipeline(pipeline)).parameters))
+        schema = msgspec.json.decode((await client.pipeline(pipeline)).parameters)
+        typed = schemas.absolute(texts, schemas.properties(schema))
         run = await client.submit(pipeline, texts=typed, key=key, priority=priority)
         return await _ended(client, run) if wait else run
 
@@ -53,13 +52,3 @@ async def _ended(client: Client, run: RunEntry) -> RunDetail:
         if isinstance(record.fact, _ENDINGS):
             break
     return await client.run(run.run)
-
-
-def _absolute(texts: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, str]:
-    """Make relative paths whole: the daemon's current folder is another one."""
-    properties = schema["properties"]
-    return {name: str(Path.cwd() / text) if _is_path(properties.get(name, {})) else text for name, text in texts.items()}
-
-
-def _is_path(schema: Mapping[str, Any]) -> bool:
-    return schema.get("format") == "path" or any(one.get("format") == "path" for one in schema.get("anyOf", ()))

@@ -32,6 +32,13 @@ def distance(at: int) -> str:
     return f"{durations.text(seconds)} ago" if seconds >= 0 else f"in {durations.text(-seconds)}"
 
 
+def lag(length: int | None) -> str:
+    """Give a length of time in microseconds; one below nothing says that the clocks differ: `-2s`."""
+    if length is None:
+        return ""
+    return f"{'-' if length < 0 else ''}{durations.text(abs(length) / SECOND)}"
+
+
 def took(start: int | None, end: int | None) -> str:
     """Give the time between two instants; where the second is still to come, that until now, and `...`."""
     if start is None:

@@ -13,11 +13,14 @@ from eventflow.cli.options import as_json
 
 
 @click.command()
-@click.argument("what", metavar="EVENT|RUN|RUN/NODE")
+@click.argument("what", metavar="EVENT|RUN|RUN/NODE|SENSOR/ID")
 @as_json
 @click.pass_obj
 def why(place: Path, what: str, *, as_json: bool) -> None:
-    """Explain why an event, a run or a node of a run is where it is."""
+    """Explain why an event, a run or a node of a run is where it is.
+
+    An event is named by its id here, or by its sensor and its id there: `orders/evt_4711`.
+    """
     found = ask(place, lambda client: client.why(what))
     if as_json:
         output.print_json(found)

@@ -149,7 +149,13 @@ def approval(
 
 
 def data_of(sensor: object) -> Any:
-    """Give the annotation of what a sensor's events carry as data, Any where the sensor doesn't tell."""
+    """Give the annotation of what a sensor's events carry as data, Any where the sensor doesn't tell.
+
+    One that knows it only when it is made says so as its `data_type`; of others it stands in the annotation of `observe`.
+    """
+    said = None if isinstance(sensor, Reference) else getattr(sensor, "data_type", None)
+    if said is not None:
+        return said
     observes = getattr(type(sensor), "observe", None)
     yields = annotations.of_function(observes).get("return") if callable(observes) else None
     observation = next(iter(get_args(yields)), None)

@@ -73,7 +73,8 @@ class Engine:
         self._repeats = Repeats(ports, values, self._catalogue, self._intake)
         self._resolutions = Resolutions(ports, self._catalogue, self._runs, self._intake, self._cancels)
         self._intake.on_events = self._waits.happened
-        dispatch = Dispatch(ports, self._intake, triggers)
+        self._triggers = tuple(triggers)
+        dispatch = Dispatch(ports, self._intake, self._triggers)
         self._publishing = Publishing(ports, self._intake, dispatch)
         self._supervisor = Supervisor(ports, dispatch, sensors)
         self._surroundings = Surroundings(self._waits, self._intake, self._cancel_children)
@@ -101,6 +102,11 @@ class Engine:
     def pipelines(self) -> tuple[Pipeline[..., Any], ...]:
         """The pipelines that the engine knows."""
         return tuple(self._catalogue)
+
+    @property
+    def triggers(self) -> tuple[Trigger[Any], ...]:
+        """The triggers by which the engine acts on events."""
+        return self._triggers
 
     # Events
 

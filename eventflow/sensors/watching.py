@@ -1,7 +1,8 @@
 """The watcher of folders, on watchfiles: one for the whole engine, since the kernel gives each user but few of them.
 
 It is quick and it is not to be trusted: the kernel drops changes when too many come at once, files in a new subfolder can go unseen, one
-name that is no UTF-8 stops the library, a folder that is removed and made again goes silent. So it starts anew where it can notice, tells
+name that is no UTF-8 stops the library, a folder that is removed and made again goes silent, and so does one for which the kernel has no
+watch left. So it starts anew where it can notice, tells
 everyone to look whenever something may have been missed, and fires hints by the clock while it can't watch at all.
 """
 
@@ -22,6 +23,7 @@ import anyio
 import watchfiles
 
 from eventflow.ports import Clock, Hint, Instrument
+from eventflow.sensors.inotify import check_room
 from eventflow.sensors.waiting import News, news_or
 from eventflow.threads import ThreadCall, in_loose_thread
 
@@ -171,6 +173,8 @@ def _listen(roots: _Roots, stop: threading.Event, tell: Callable[[AbstractSet[st
     try:
         for changes in _batches(places, stop, recursive=roots.recursive):
             paths = {path for _, path in changes}
+            if not watching:
+                check_room(min(places))
             if paths or not watching:
                 tell({os.path.dirname(path) for path in paths} | (paths & places) if watching else None)  # noqa: PTH120 - there can be many
             watching = True

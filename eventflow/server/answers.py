@@ -16,8 +16,8 @@ class Answer(msgspec.Struct, frozen=True):
     """What all answers share: they are values."""
 
 
-class SensorEntry(Answer, frozen=True):
-    """A sensor's health (`healthy` or `degraded`), since when, and why."""
+class SensorHealth(Answer, frozen=True):
+    """A sensor's health (`healthy`, `lagging`, `degraded`, `paused` or `starting`), since when, and why."""
 
     sensor: str
     state: str
@@ -32,7 +32,7 @@ class Health(Answer, frozen=True):
     pid: int | None
     seq: int
     full: bool
-    sensors: list[SensorEntry]
+    sensors: list[SensorHealth]
 
 
 class Pause(Answer, frozen=True):
@@ -258,6 +258,17 @@ class EventDetail(Answer, frozen=True):
 
     event: EventEntry
     data: msgspec.Raw
+
+
+class Delivered(Answer, frozen=True):
+    """What became of a delivery, or of one event of a batch: its event and the runs that it fired.
+
+    Where it is a `duplicate` these are the first one's; `event` is null where that one is long gone.
+    """
+
+    event: str | None
+    runs: list[str]
+    duplicate: bool
 
 
 class LogPage(Answer, frozen=True):

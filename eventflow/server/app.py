@@ -1,7 +1,8 @@
 """The HTTP API as an ASGI app: its routes.
 
-create_app(engine)           in a daemon, or to be mounted in an app that embeds the engine
-create_reading_app(journal)  the same over a journal that is only read: what needs a daemon answers 409
+create_app(engine)           in a daemon, or to be mounted in an app that embeds the engine, where nobody else can reach it
+create_hooks_app(engine)     its hooks alone: to be mounted where the world can reach it
+create_reading_app(journal)  the same over a journal that is only read: what needs a daemon answers 501
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from starlette.routing import Route
 from eventflow.engine.engine import Engine
 from eventflow.ports import JournalView
 from eventflow.server.changing import Changing
+from eventflow.server.hooks import Hooks
 from eventflow.server.reading import Reading
 from eventflow.server.replies import error_replies
 from eventflow.server.sources import Logs, Sources
@@ -22,6 +24,11 @@ from eventflow.server.sources import Logs, Sources
 def create_app(engine: Engine, *, logs: Logs | None = None, stopping: Callable[[], Awaitable[None]] | None = None) -> Starlette:
     """Give the API of a running engine. Where `stopping` is given, answers that wait for news end as soon as it returns."""
     return _app(Sources(engine.ports.journal, engine, logs, stopping))
+
+
+def create_hooks_app(engine: Engine) -> Starlette:
+    """Give what answers deliveries at `/hooks/NAME`, and nothing else. Each delivery must prove itself to its hook."""
+    return _starlette([_hooks(Sources(engine.ports.journal, engine))])
 
 
 def create_reading_app(journal: JournalView, *, logs: Logs | None = None) -> Starlette:
@@ -50,9 +57,24 @@ def _app(sources: Sources) -> Starlette:
         Route("/api/waiting", looks.waiting),
         Route("/api/facts", looks.facts),
         Route("/api/events", looks.events),
+        Route("/api/events", does.publish, methods=["POST"]),
         Route("/api/events/{event}", looks.event),
+        Route("/api/sensors", looks.sensors),
+        Route("/api/sensors/{sensor}", looks.sensor),
+        Route("/api/sensors/{sensor}/pause", does.pause_sensor, methods=["POST"]),
+        Route("/api/sensors/{sensor}/resume", does.resume_sensor, methods=["POST"]),
+        Route("/api/sensors/{sensor}/poke", does.poke_sensor, methods=["POST"]),
         Route("/api/why/{what:path}", looks.why),
+        _hooks(sources),
     ]
+    return _starlette(routes)
+
+
+def _hooks(sources: Sources) -> Route:
+    return Route("/hooks/{name}", Hooks(sources).receive, methods=["POST"])
+
+
+def _starlette(routes: list[Route]) -> Starlette:
     app = Starlette(routes=routes, exception_handlers=error_replies())
     app.router.redirect_slashes = False  # an address is right or wrong
     return app

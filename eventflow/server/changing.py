@@ -13,10 +13,20 @@ from eventflow.errors import ParameterError
 from eventflow.projections import RunRow
 from eventflow.server import forms
 from eventflow.server.answers import PlannedNode, Rerun
-from eventflow.server.questions import Cancellation, GivenAnswer, PipelinePause, Question, Repetition, Resolution, Submission, body
+from eventflow.server.questions import (
+    Cancellation,
+    GivenAnswer,
+    PauseReason,
+    Publication,
+    Question,
+    Repetition,
+    Resolution,
+    Submission,
+    body,
+)
 from eventflow.server.replies import reply
 from eventflow.server.sources import Sources
-from eventflow.server.views import pipelines, runs, search, waiting
+from eventflow.server.views import pipelines, publishing, runs, search, sensors, waiting
 
 
 class Changing:
@@ -54,7 +64,7 @@ class Changing:
 
     async def pause_pipeline(self, request: Request) -> Response:
         pipeline = self._pipeline(request)
-        await self._sources.live.pause_pipeline(pipeline.name, (await body(request, PipelinePause)).reason)
+        await self._sources.live.pause_pipeline(pipeline.name, (await body(request, PauseReason)).reason)
         return await self._told_of(pipeline)
 
     async def unpause_pipeline(self, request: Request) -> Response:
@@ -88,6 +98,31 @@ class Changing:
         row, wanted = await self._run(request), await body(request, Resolution)
         run = await engine.resolve(row.run, wanted.choice)
         return await self._told(run.id)
+
+    async def publish(self, request: Request) -> Response:
+        Question(request, ())
+        told = await publishing.publish(self._sources, await body(request, Publication))
+        return reply(told, status=200 if told.duplicate else 201)
+
+    async def pause_sensor(self, request: Request) -> Response:
+        name = self._sensor(request)
+        await self._sources.live.sensors.pause(name, (await body(request, PauseReason)).reason)
+        return reply(await sensors.entry(self._sources, name))
+
+    async def resume_sensor(self, request: Request) -> Response:
+        name = self._sensor(request)
+        await self._sources.live.sensors.resume(name)
+        return reply(await sensors.entry(self._sources, name))
+
+    async def poke_sensor(self, request: Request) -> Response:
+        name = self._sensor(request)
+        self._sources.live.sensors.poke(name)
+        return reply(await sensors.entry(self._sources, name))
+
+    def _sensor(self, request: Request) -> str:
+        """Give the name of a sensor of the engine. Raises `NotFound`, naming those there are, and `NoDaemon`."""
+        Question(request, ())
+        return self._sources.live.sensors[request.path_params["sensor"]].name
 
     async def _run(self, request: Request) -> RunRow:
         Question(request, ())

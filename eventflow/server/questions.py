@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -15,6 +15,9 @@ from eventflow.errors import InvalidRequest
 
 LARGEST = 1024 * 1024
 """The most bytes of a body."""
+
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years from 1 to 9999, in microseconds UTC: the instants that a calendar can show."""
 
 T = TypeVar("T")
 
@@ -63,6 +66,13 @@ class Question:
                 raise InvalidRequest(f"{one[:64]!r} is no {word}: there is {', '.join(sorted(choices))}")
         return chosen
 
+    def one_of(self, word: str, choices: Collection[str]) -> str | None:
+        """Give one of some words."""
+        first, *others = self.among(word, choices) or (None,)
+        if others:
+            raise InvalidRequest(f"{word} takes one word, not {1 + len(others)}")
+        return first
+
     def name(self, word: str) -> str | None:
         """Give what may name a pipeline or a sensor. Nodes are named in more ways: they are looked for as they stand."""
         text = self._given.get(word)
@@ -87,8 +97,23 @@ class Cancellation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     node: str | None = None
 
 
-class PipelinePause(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Why a pipeline is to be paused."""
+class Publication(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An event to be published. Without an `id` it gets a fresh one, without a `type` its source's name, without a `time` (UTC) it is now.
+
+    `data` is JSON; `texts` are the fields of an object as a person typed them instead, read by their types where the sensor tells these.
+    """
+
+    source: str
+    id: str | None = None
+    type: str | None = None
+    subject: str | None = None
+    time: Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)] | None = None
+    data: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    texts: dict[str, str] = {}
+
+
+class PauseReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why a pipeline or a sensor is to be paused."""
 
     reason: str = "asked for"
 

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from eventflow import states
 from eventflow.projections import EventRow, RunRow, SensorRow
-from eventflow.server.answers import Health, LogPage, SensorEntry
+from eventflow.server.answers import Health, LogPage
 from eventflow.server.questions import Question
 from eventflow.server.replies import reply
 from eventflow.server.sources import Sources
-from eventflow.server.views import events, pipelines, runs, search, stream, waiting, why
+from eventflow.server.views import events, pipelines, runs, search, sensors, stream, waiting, why
 from eventflow.server.views.items import BEGUN, NOTABLE, Listing
 
 PATIENCE = 30.0
@@ -32,10 +32,10 @@ class Reading:
 
     async def health(self, request: Request) -> Response:
         Question(request, ())
-        sensors = [SensorEntry(row.sensor, row.state, row.since, row.reason) for row in await self._journal.select(SensorRow)]
+        healths = [sensors.health(row) for row in await self._journal.select(SensorRow)]
         engine = self._sources.engine
         pid, full = (None, False) if engine is None else (os.getpid(), engine.ports.journal.full)
-        return reply(Health(version("eventflow"), pid, self._journal.seq, full, sensors))
+        return reply(Health(version("eventflow"), pid, self._journal.seq, full, healths))
 
     async def pipelines(self, request: Request) -> Response:
         Question(request, ())
@@ -97,17 +97,28 @@ class Reading:
         return reply(await stream.page(self._sources, asked.whole("after") or 0, limit=limit, run=run, wait=wait))
 
     async def events(self, request: Request) -> Response:
-        asked = Question(request, ("source", "limit", "before"))
-        source = asked.name("source")
-        limit = asked.whole("limit", least=1, most=_LIMIT) or _PAGE
-        equals = {} if source is None else {"source": source}
-        rows = await search.newest(self._journal, EventRow, limit=limit, before=asked.whole("before"), equals=equals)
+        asked = Question(request, ("source", "decision", "limit", "before"))
+        source, outcome = asked.name("source"), asked.one_of("decision", states.OUTCOMES)
+        limit, before = asked.whole("limit", least=1, most=_LIMIT) or _PAGE, asked.whole("before")
+        if outcome is not None:
+            rows = await search.decided(self._journal, outcome, source=source, limit=limit, before=before)
+        else:
+            equals = {} if source is None else {"source": source}
+            rows = await search.newest(self._journal, EventRow, limit=limit, before=before, equals=equals)
         return reply(await events.entries(self._journal, rows))
 
     async def event(self, request: Request) -> Response:
         Question(request, ())
         row = await search.find_event(self._journal, request.path_params["event"])
         return reply(await events.detail(self._journal, row))
+
+    async def sensors(self, request: Request) -> Response:
+        Question(request, ())
+        return reply(await sensors.entries(self._sources))
+
+    async def sensor(self, request: Request) -> Response:
+        Question(request, ())
+        return reply(await sensors.detail(self._sources, request.path_params["sensor"]))
 
     async def why(self, request: Request) -> Response:
         Question(request, ())

@@ -1,4 +1,4 @@
-"""Which HTTP status stands for which error. The server writes it, and the client reads it the other way round."""
+"""Which HTTP status stands for which error: each for one class, since the server writes it and the client reads it the other way round."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ STATUSES: dict[type[EventflowError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
     errors.InvalidRequest: HTTPStatus.BAD_REQUEST,
     errors.ParameterError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    errors.NoDaemon: HTTPStatus.CONFLICT,
+    errors.EventConflict: HTTPStatus.CONFLICT,
+    errors.NoDaemon: HTTPStatus.NOT_IMPLEMENTED,
     errors.EngineClosed: HTTPStatus.SERVICE_UNAVAILABLE,
     errors.JournalFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.JournalError: HTTPStatus.BAD_GATEWAY,

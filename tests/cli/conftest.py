@@ -64,7 +64,7 @@ async def _live(folder: Path) -> Past:
         with contextlib.suppress(RunFailed):
             await bad.result()
         event = engine.intake.new_id()
-        recorded = EventRecorded(event, "inbox", "1", "file", 1, msgspec.Raw(b'{"path":"x"}'), f"x{ESCAPES}\nforged")
+        recorded = EventRecorded(event, "inbox", "1", "file", engine.ports.clock.now(), msgspec.Raw(b'{"path":"x"}'), f"x{ESCAPES}\nforged")
         decided = DecisionMade(event, "on-drop", "refused", None, f"KeyError: {ESCAPES}")
         await engine.ports.journal.commit(Unit(engine.ports.clock.now(), (recorded, decided)))
     async with LogFolder(folder / "logs", SystemClock(), LogLimits()) as logs:

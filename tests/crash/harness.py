@@ -54,11 +54,11 @@ PIPELINES = (toy.digest, toy.endless, toy.poisoned, toy.poisoned_once, toy.weave
 class Project:
     """A copy of the toy project, its inbox, and its ledger."""
 
-    def __init__(self, folder: Path, *, command: Sequence[str] = EMBEDDED) -> None:
+    def __init__(self, folder: Path, *, command: Sequence[str] = EMBEDDED, template: str = "project") -> None:
         self.folder = folder
         self.state = folder / ".eventflow"
         self._command = command
-        shutil.copytree(HERE / "project", folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+        shutil.copytree(HERE / template, folder, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
         self._inbox = folder / "inbox"
         self._inbox.mkdir()
         (self._inbox / "submitted.md").write_text("x")
@@ -68,13 +68,13 @@ class Project:
         self.fired = 0
         self._served = 0
 
-    def drop(self, *names: str) -> None:
+    def drop(self, *names: str, source: str = "inbox") -> None:
         """Let files appear in the inbox, whole. What is named empty is, and is to be filtered."""
         for name in names:
             aside = self.folder / name
             aside.write_text("" if name.startswith("empty") else name[0])
             told = aside.stat()
-            self.ledger.sent("inbox", identity(Version(f"inbox/{name}", told.st_ino, told.st_size, told.st_mtime_ns)))
+            self.ledger.sent(source, identity(Version(f"inbox/{name}", told.st_ino, told.st_size, told.st_mtime_ns)))
             aside.rename(self._inbox / name)
             self.dropped += 1
             self.fired += told.st_size > 0
@@ -120,6 +120,10 @@ class Project:
     def until_work(self, process: subprocess.Popen[bytes]) -> None:
         """Return once a body has begun, or the process has ended."""
         self._until(process, lambda: any(isinstance(entry, BodyStarted) for entry in self.ledger.read()))
+
+    def until_serving(self, process: subprocess.Popen[bytes]) -> None:
+        """Return once a daemon is up, or has ended."""
+        self._until(process, lambda: self.output().count("eventflow: serving") > self._served)
 
     def until_ended(self, process: subprocess.Popen[bytes]) -> None:
         """Return once a daemon is up, all events are recorded and all their runs have ended, or the process has."""

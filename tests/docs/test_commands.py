@@ -57,6 +57,8 @@ def parse(command: click.Command, words: list[str]) -> None:
     context = command.make_context(command.name, list(words), resilient_parsing=False)
     if isinstance(command, click.Group):
         rest = [*context._protected_args, *context.args]
+        if not rest and command.invoke_without_command:
+            return
         name, inner, others = command.resolve_command(context, rest)
         assert inner is not None, name
         parse(inner, others)

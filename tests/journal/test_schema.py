@@ -16,7 +16,7 @@ from eventflow.journal.connection import connect
 from eventflow.journal.preparation import make
 from eventflow.journal.queries import MIGRATIONS, QUERIES
 from eventflow.journal.statements import question
-from eventflow.ports import Above
+from eventflow.ports import Above, Below
 from eventflow.projections import (
     TABLES,
     CheckpointRow,
@@ -83,6 +83,7 @@ def test_migrations_are_numbered_from_one_without_a_gap():
         (PipelineRow, {"pipeline": "etl"}, None, "PRIMARY KEY"),
         (RateRow, {"rate": "etl:ask 30/m"}, None, "PRIMARY KEY"),
         (NodeRow, {"run": "a"}, None, "PRIMARY KEY"),
+        (NodeRow, {"reason": "e"}, None, "nodes_by_reason"),
         (CheckpointRow, {"run": "a", "node": "n"}, None, "PRIMARY KEY"),
         (EventRow, {}, "seq", "events_by_seq"),
         (EventRow, {"source": "inbox"}, "seq", "events_by_source"),
@@ -91,6 +92,8 @@ def test_migrations_are_numbered_from_one_without_a_gap():
         (DecisionRow, {"event": "e"}, None, "PRIMARY KEY"),
         (DecisionRow, {"run": "a"}, None, "decisions_by_run"),
         (DecisionRow, {"outcome": "fired"}, "seq", "decisions_by_outcome"),
+        (DecisionRow, {"outcome": "fired", "seq": Below(7)}, "seq", "decisions_by_outcome"),
+        (EventRow, {"source": "inbox", "seq": Below(7)}, "seq", "events_by_source"),
         (RunRow, {"result_seq": Above(7)}, "result_seq", "runs_by_result"),
         (SeenRangeRow, {"source": "inbox"}, None, "PRIMARY KEY"),
         (CursorRow, {"source": "inbox"}, None, "PRIMARY KEY"),

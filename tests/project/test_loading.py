@@ -398,7 +398,7 @@ def test_proxies_that_claim_every_attribute_are_no_sensors(make: Make) -> None:
 
 def test_the_project_of_this_repository_has_no_mistakes() -> None:
     pytest.importorskip("sklearn")
-    assert [trigger.name for trigger in load(Path(__file__).parents[2], {}).triggers] == ["retrain-on-drop"]
+    assert "retrain-on-drop" in {trigger.name for trigger in load(Path(__file__).parents[2], {}).triggers}
 
 
 USING = PIPELINE.replace("@task\n", '@task(uses={"gpu": 2})\n')

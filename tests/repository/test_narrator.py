@@ -39,6 +39,21 @@ def test_an_event_and_its_run_are_told_by_the_file() -> None:
     ]
 
 
+def test_what_else_the_project_does_is_passed_over() -> None:
+    narrator, lines = told(
+        SUBMITTED,
+        facts.EventRecorded("e", "retrained", "i", "run.succeeded", 0, msgspec.Raw(b'{"run":"r"}')),
+        facts.RunSubmitted("other", "report", "g", msgspec.Raw(b"{}")),
+        facts.DecisionMade("e", "report-on-retraining", "fired", "other"),
+        facts.RunStarted("other"),
+        facts.AttemptStarted("other", "keep", 2),
+        facts.AttemptSucceeded("other", "keep", 2, 0, inline(5)),
+        facts.RunSucceeded("other", inline(5)),
+    )
+    assert lines == []
+    assert [one.run for one in narrator.retrainings] == [RUN]
+
+
 @pytest.mark.parametrize("path", [{"$path": "in/a\x1b[2J.csv"}, "in/[red]b.csv", {"$path64": "/w=="}])
 def test_no_file_name_reaches_the_terminal_raw(path: object) -> None:
     _, lines = told(facts.EventRecorded("e", "inbox", "i", "file", 0, msgspec.Raw(json.dumps({"path": path}).encode())))

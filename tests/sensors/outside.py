@@ -96,7 +96,6 @@ class Book:
             self.commits_left -= 1
             if self.commits_left < 0:
                 raise Crashed
-        assert self.taken.keys() >= {*seen.forget, *seen.keep}
         for event in (*seen.events, *seen.missed):
             assert event.id
             annotation: Any = Any if type(event.data) in (dict, list) else type(event.data)
@@ -106,6 +105,7 @@ class Book:
         self.events += fresh
         self.missed += [event for event in seen.missed if event.id not in self.taken]
         self.taken.update(dict.fromkeys([*(event.id for event in (*fresh, *seen.missed)), *seen.known]))
+        assert self.taken.keys() >= {*seen.forget, *seen.keep}
         self.taken.update({**dict.fromkeys(seen.forget, 1), **dict.fromkeys(seen.keep)})
         self.observations.append(seen)
         self.cursor = codec.decode(codec.encode(seen.cursor))

@@ -169,7 +169,7 @@ async def test_a_missing_folder_is_told_by_the_clock_and_watched_once_it_is_ther
 
 
 @pytest.mark.parametrize("how", ["removed", "moved away"])
-async def test_a_folder_that_is_made_again_is_watched_again(tmp_path: Path, how: str) -> None:
+async def test_F50_a_folder_that_is_made_again_is_watched_again(tmp_path: Path, how: str) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     clock, notes = VirtualClock(), Notes()
@@ -211,7 +211,7 @@ async def test_a_link_that_leads_to_itself_is_told_by_the_clock(tmp_path: Path) 
             await until_told(clock, hint)
 
 
-async def test_while_the_kernel_has_no_watcher_left_hints_come_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_F49_while_the_kernel_has_no_watcher_left_hints_come_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def exhausted(*_: object, **__: object) -> Generator[set[tuple[watchfiles.Change, str]]]:
         raise RuntimeError("Too many open files (os error 24)")
         yield

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from eventflow.ports import Clock, Instrument, Journal, Ports
 from eventflow.server.app import create_app, create_reading_app
 from eventflow.system import SystemClock, SystemRandom
 from eventflow.testing.clock import VirtualClock
+from tests.engine.sources import NoWatcher
 
 ESCAPES = "\x1b[31mred\x1b]52;c;aGk=\x07\nnext\u202e"
 
@@ -131,33 +133,46 @@ class Asked:
 
     async def until(self, run: str, true: Callable[[Any], bool]) -> Any:
         """Wait until a run's answer is as wanted, looking again at each new fact."""
+        return await self.until_at(f"/api/runs/{run}", true)
+
+    async def until_at(self, address: str, true: Callable[[Any], bool]) -> Any:
+        """Wait until an answer is as wanted, looking again at each new fact."""
         journal = self.engine.ports.journal
         while True:
             seq = journal.seq
-            known = await self.get(f"/api/runs/{run}")
+            known = await self.get(address)
             if true(known):
                 return known
             await journal.changed(seq)
 
 
-def _engine(journal: Journal, clock: Clock, pipelines: Sequence[Pipeline[..., Any]]) -> Engine:
+def _engine(journal: Journal, clock: Clock, pipelines: Sequence[Pipeline[..., Any]], **sensing: Any) -> Engine:
     artifacts = MemoryArtifacts()
     ports = Ports(journal, artifacts, LocalExecutor(), clock, SystemRandom(), Instrument())
-    return Engine(ports, Values(artifacts, bytes(32)), pipelines)
+    return Engine(ports, Values(artifacts, bytes(32)), pipelines, **sensing)
 
 
 @asynccontextmanager
 async def _asked(open_journal: Callable[[], AbstractAsyncContextManager[Journal]], **options: Any) -> AsyncGenerator[Asked]:
     clock, pipelines = options.pop("clock", SystemClock()), options.pop("pipelines", PIPELINES)
-    async with open_journal() as journal, (engine := _engine(journal, clock, pipelines)).running():
+    sensing = {name: options.pop(name, ()) for name in ("sensors", "triggers")}
+    async with open_journal() as journal, (engine := _engine(journal, clock, pipelines, **sensing)).running(), _sensing(engine):
         transport = httpx.ASGITransport(create_app(engine, **options))
         async with httpx.AsyncClient(transport=transport, base_url="http://eventflow") as http:
             yield Asked(engine, http)
 
 
+@asynccontextmanager
+async def _sensing(engine: Engine) -> AsyncGenerator[None]:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.sensors.run, NoWatcher())
+        yield
+        tasks.cancel_scope.cancel()
+
+
 @pytest.fixture(params=["memory", "sqlite"])
 def asked(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Any]:
-    """Gives an API over a new engine on one journal and on the other: `async with asked() as api`."""
+    """Gives an API over a new engine on one journal and on the other: `async with asked() as api`. Its sensors are at work."""
     return partial(_asked, MemoryJournal if request.param == "memory" else partial(open_sqlite, tmp_path / "state", clock=SystemClock()))
 
 

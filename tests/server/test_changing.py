@@ -263,7 +263,7 @@ async def test_without_a_daemon_waits_are_read_and_nothing_is_done(asked, readin
                 "pipelines/ship/pause",
                 "pipelines/ship/unpause",
             ):
-                assert "`eventflow serve`" in (await read.post(f"/api/{address}", status=409))["error"]
+                assert "`eventflow serve`" in (await read.post(f"/api/{address}", status=501))["error"]
 
 
 async def test_items_are_counted_and_listed_page_by_page(asked, with_broken) -> None:

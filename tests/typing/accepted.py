@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -16,9 +16,11 @@ from eventflow import (
     Event,
     FileSensor,
     FileVersion,
+    ObjectSensor,
     Observation,
     Pipeline,
     Retry,
+    RunSensor,
     Seen,
     Sensor,
     Trigger,
@@ -32,6 +34,7 @@ from eventflow import (
     otherwise,
     pipeline,
     run_pipeline,
+    sensor,
     skip,
     sleep_until,
     task,
@@ -261,3 +264,36 @@ assert_type(written.bind(), Call[None])
 
 gathered = DAG([fetch("x"), split(Dataset([], []))], name="gathered", tags=["x"])
 assert_type(gathered.bind(), Call[object])
+
+
+@sensor
+async def free_space(world: World) -> AsyncIterator[Event[float]]:
+    yield world.event("low", 0.5)
+
+
+@sensor(name="letters", interval="10m")
+async def lettered(cursor: object, seen: Seen, world: World) -> AsyncGenerator[list[Event[str]] | Observation[str], None]:
+    yield [world.event("a", "A")]
+    yield Observation(cursor=1)
+
+
+retrained = RunSensor("retrained", of=retrain, on="succeeded")
+late = RunSensor("late", of=[retrain, "etl"], on="late", deadline="2h")
+raw = ObjectSensor("raw", "s3://bucket/raw", match=["*.csv"], identity="content", order="growing", options={"region": "eu-west-1"})
+
+Trigger("space", on=free_space, run=etl, params=lambda event: {"x": round(event.data)})
+Trigger("letters", on=lettered, run=etl, where=lambda event: event.data.isupper())
+Trigger("again", on=retrained, run=etl, params=lambda event: {"x": event.data.created_at})
+Trigger("raw", on=raw, run=etl, params=lambda event: {"x": event.data.size})
+
+
+@pipeline
+def told() -> str:
+    assert_type(wait_for(free_space), Event[float])
+    assert_type(wait_for(lettered), Event[str])
+    return wait_for(late).data.run
+
+
+async def tested(world: World) -> None:
+    async for event in free_space.fn(world):
+        assert_type(event, Event[float])

@@ -3,12 +3,18 @@
 # ruff: noqa: PGH003  # the two checkers have different codes for the same error
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from eventflow import (
     DAG,
+    Event,
+    ObjectSensor,
     Pipeline,
     Retry,
+    RunSensor,
+    Trigger,
+    World,
     across,
     approval,
     each,
@@ -17,6 +23,7 @@ from eventflow import (
     one_of,
     pipeline,
     run_pipeline,
+    sensor,
     sleep_until,
     task,
     wait_for,
@@ -126,3 +133,26 @@ def tune(paths: list[Path], rates: list[float]) -> list[str]:
     when(rows, rows, match=1)  # type: ignore
     group(5)  # type: ignore
     return retrain(each(paths))  # type: ignore
+
+
+@sensor
+async def free_space(world: World) -> AsyncIterator[Event[float]]:
+    yield world.event("low", 0.5)
+
+
+async def numbers(world: World) -> AsyncIterator[int]:
+    yield 5
+
+
+sensor(load.fn)  # type: ignore
+sensor(numbers)  # type: ignore
+sensor(name="x")(numbers)  # type: ignore
+sensor(nam="x")  # type: ignore
+sensor(interval=[])  # type: ignore
+free_space.fn(5)  # type: ignore
+Trigger("space", on=free_space, run=retrain, where=lambda event: event.data.isupper())  # type: ignore
+wait_for(free_space).data.upper()  # type: ignore
+RunSensor("late", of=retrain, on="done")  # type: ignore
+RunSensor("late", of=5)  # type: ignore
+ObjectSensor("raw", "s3://bucket", identity="etag")  # type: ignore
+ObjectSensor("raw", "s3://bucket", options={"region": 5})  # type: ignore

@@ -16,3 +16,6 @@ SET result_seq = (SELECT max(seq) FROM facts WHERE facts.run = runs.run AND fact
 WHERE state = 'cancelled' AND result_seq IS NULL;
 
 CREATE INDEX runs_by_result ON runs (result_seq) WHERE result_seq IS NOT NULL;
+
+-- The waits that an event ended. Most nodes have no reason.
+CREATE INDEX nodes_by_reason ON nodes (reason) WHERE reason IS NOT NULL;

@@ -1,42 +1,50 @@
-"""The file sensor: a folder in which each new file, and each new version of one, is an event."""
+"""The file sensor: folders in which each new file, and each new version of one, is an event."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from pathlib import Path
-from typing import Literal, get_args
+from typing import cast
 
 from eventflow import escapes
 from eventflow.definition.places import naming_the_line, user_place
-from eventflow.durations import Duration, seconds
+from eventflow.durations import Duration
 from eventflow.events import Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
-from eventflow.sensors.files.globs import Globs
-from eventflow.sensors.files.rounds import FileOptions, FileVersion, Rounds
+from eventflow.sensors.files import options
+from eventflow.sensors.files.ending import Delete, Ending, Leave, Move
+from eventflow.sensors.files.identities import Identity
+from eventflow.sensors.files.manifests import Manifest
+from eventflow.sensors.files.markers import Marker
+from eventflow.sensors.files.options import Existing, FileOptions, Folders, Ready
+from eventflow.sensors.files.places import check_listed, check_places, polled
+from eventflow.sensors.files.rounds import Rounds
+from eventflow.sensors.files.versions import FileEvent, FileVersion
+from eventflow.threads import in_loose_thread
 
-__all__ = ["FileSensor", "FileVersion"]
-
-Ready = Literal["settle", "atomic"]
-Existing = Literal["fire", "ignore"]
-
-_LEAST_RESCAN = 0.1
+__all__ = ["Delete", "FileEvent", "FileSensor", "FileVersion", "Leave", "Manifest", "Marker", "Move"]
 
 
 class FileSensor:
     """Fires once for each version of each file that lies in a folder, and never again for it, however long it lies there.
 
-    A version is a path with its inode, size and modification time: a file that is replaced, appended to or touched is a new one. Files
-    are never opened, moved or deleted, links are not followed, and files that came while nobody looked are found at the next start.
+    `path` is the folder, or several; a relative one is taken from the folder in which the engine started, the project's root. `match` is
+    one shell pattern or several (`*` doesn't match a leading dot); with `recursive` subfolders are looked through too. Pipes, devices and
+    sockets are never opened. Links are passed over; with `follow_links` those to files within the watched folders count.
 
-    `path` is the folder; a relative one is taken from the folder in which the engine started, the project's root. `match` is one shell
-    pattern or several (`*` doesn't match a leading dot); with `recursive` subfolders are looked through too. With `ready="settle"` a file
-    fires once it has not changed for `settle`: a writer that pauses for longer is caught half-way, so allow for it, or have files renamed
-    into the folder when they are complete and say `ready="atomic"`. `existing="ignore"` leaves alone what lies there when the folder is
-    first watched. `rescan` is how often the folder is looked through even without news from the kernel: on network mounts, where none
-    come, it decides how soon a file is found.
+    `ready` tells when a file is complete: it has not changed for `settle` (`"settle"`); it is there (`"atomic"`: have complete files
+    renamed in); it has settled and no process has it open for writing (`"closed"`); its marker lies beside it (`Marker(".done")`); a
+    manifest names it, and all that is named is there (`Manifest("*.manifest")`); or an async function of one's own says so of its path.
+    `settle` is 2 seconds unless given, and nothing with `"atomic"` and markers.
+
+    `identity` tells what fires once: a `"version"`, which is a path with its inode, size and modification time, so that a file that is
+    replaced, appended to or touched is a new one; a `"content"`, whatever the file's name; or a `"path"`. `existing="ignore"` leaves alone
+    what lies there when a folder is first watched. `rescan` is how often the folders are looked through even without news from the kernel:
+    on network mounts, where none come, it decides how soon a file is found.
+
+    `after` says what becomes of a file when all runs that it fired have succeeded, `failed` when one of them has not: `Leave()`,
+    `Move(folder)` or `Delete()`.
 
     Raises `DefinitionError`, which names the line, for what can't be meant.
     """
@@ -44,29 +52,39 @@ class FileSensor:
     def __init__(
         self,
         name: str,
-        path: str | os.PathLike[str],
+        path: Folders,
         *,
         match: str | Sequence[str] = "*",
         recursive: bool = False,
         ready: Ready = "settle",
-        settle: Duration = "2s",
+        settle: Duration | None = None,
+        identity: Identity = "version",
         existing: Existing = "fire",
         rescan: Duration = "60s",
+        after: Ending = Leave(),  # noqa: B008 - a value that never changes
+        failed: Ending = Leave(),  # noqa: B008 - as above
+        follow_links: bool = False,
     ) -> None:
         self.place = user_place()
         with naming_the_line():
             self._options = FileOptions(
-                name=_name(name),
-                folder=_folder(path),
-                globs=_globs(match, recursive=recursive),
+                name=options.checked_name(name),
+                folders=options.checked_folders(path),
+                globs=options.checked_globs(match, recursive=recursive),
                 recursive=recursive,
-                settle=seconds(settle) if _choice("ready", ready, Ready) == "settle" else 0.0,
-                ignore_existing=_choice("existing", existing, Existing) == "ignore",
-                rescan=_rescan(rescan),
+                ready=options.checked_ready(ready),
+                settle=options.checked_settle(settle, ready),
+                identity=cast("Identity", options.checked_choice("identity", identity, Identity)),
+                ignore_existing=options.checked_choice("existing", existing, Existing) == "ignore",
+                rescan=options.checked_rescan(rescan),
+                endings=options.checked_endings(after, failed, ready, follow_links=follow_links),
+                follow_links=follow_links,
             )
+            told = self._options
+            options.check_targets(told.folders, told.globs, told.endings.targets, recursive=recursive)
 
     def __repr__(self) -> str:
-        return f"<FileSensor {self.name!r}: {escapes.path(self.path)}>"
+        return f"<FileSensor {self.name!r}: {', '.join(map(escapes.path, self.paths))}>"
 
     @property
     def name(self) -> str:
@@ -74,9 +92,9 @@ class FileSensor:
         return self._options.name
 
     @property
-    def path(self) -> Path:
-        """The watched folder, as it was written."""
-        return self._options.folder
+    def paths(self) -> tuple[Path, ...]:
+        """The watched folders, as they were written."""
+        return self._options.folders
 
     @property
     def interval(self) -> float:
@@ -84,48 +102,38 @@ class FileSensor:
         return 3 * self._options.rescan + 30
 
     async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[FileVersion], None]:
-        """Yield what is new in the folder, for ever, and a heartbeat at each rescan.
+        """Yield what is new in the folders, for ever, and a heartbeat at each rescan.
 
-        Raises `WatchedFolderMissing` or `WatchedFolderUnreadable`; a later start goes on as if nothing had been.
+        Raises `WatchedFolderMissing` or `WatchedFolderUnreadable` where no folder can be looked at; a later start goes on as if nothing
+        had been.
         """
-        with world.watcher.watch(world.root / self.path, recursive=self._options.recursive) as news:
-            rounds = Rounds(self._options, cursor, seen, world)
-            while True:
-                async with aclosing(rounds.look()) as observations:
-                    async for observation in observations:
-                        yield observation
-                await rounds.rest(news)
+        with ExitStack() as watches:
+            hints = [watches.enter_context(world.watcher.watch(world.root / folder, recursive=self._recursive)) for folder in self.paths]
+            async with Rounds(self._options, cursor, seen, world) as rounds:
+                while True:
+                    async with aclosing(rounds.look()) as observations:
+                        async for observation in observations:
+                            yield observation
+                    await rounds.rest(hints)
 
+    def in_words(self, cursor: object) -> str:
+        """Say which folders have been looked through."""
+        begun = self._options.begun(cursor)
+        known = [escapes.path(root) for root in self.paths if self._options.has_begun(root, begun)]
+        return f"knows what lies in {', '.join(known)}" if known else "has not looked yet"
 
-def _name(name: str) -> str:
-    if mistake := misnamed(name, "sensor"):
-        raise ValueError(mistake)
-    return name
+    async def check(self, world: World) -> None:
+        """Return where all folders can be listed, and files would be moved to where they don't fire again. Folders that the kernel gives
+        no news of are told to the instrument.
 
+        Raises `WatchedFolderMissing`, `WatchedFolderUnreadable`, or `SensorError` for the rest.
+        """
+        roots = self._options.roots(world)
+        await in_loose_thread(lambda: check_listed(self.name, roots), "eventflow-check")
+        await in_loose_thread(lambda: check_places(self._options, roots, world.root), "eventflow-check")
+        for told in await in_loose_thread(lambda: polled(self._options, roots), "eventflow-check"):
+            world.instrument.troubled(f"sensor {self.name}", told)
 
-def _folder(path: str | os.PathLike[str]) -> Path:
-    written = os.fspath(path)
-    if not written or "\0" in written:
-        raise ValueError(f"path={written!r} is no folder's name")
-    return Path(written)
-
-
-def _globs(match: str | Sequence[str], *, recursive: bool) -> Globs:
-    globs = Globs(match)
-    if globs.reach_below and not recursive:
-        raise ValueError(f"match={match!r} reaches into subfolders: say recursive=True as well")
-    return globs
-
-
-def _choice(option: str, value: str, kind: object) -> str:
-    allowed = get_args(kind)
-    if value not in allowed:
-        raise ValueError(f"{option}={value!r} is unknown: use {' or '.join(map(repr, allowed))}")
-    return value
-
-
-def _rescan(rescan: Duration) -> float:
-    length = seconds(rescan)
-    if length < _LEAST_RESCAN:
-        raise ValueError(f"rescan={rescan!r} is too often: use at least '100ms'")
-    return length
+    @property
+    def _recursive(self) -> bool:
+        return self._options.recursive

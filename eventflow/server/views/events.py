@@ -10,6 +10,7 @@ from eventflow import facts
 from eventflow.errors import JournalDamaged
 from eventflow.ports import JournalView
 from eventflow.projections import DecisionRow, EventRow
+from eventflow.secret import without_secrets
 from eventflow.server.answers import DecisionEntry, EventDetail, EventEntry
 
 
@@ -18,7 +19,7 @@ async def entries(journal: JournalView, rows: Sequence[EventRow]) -> list[EventE
     decisions = await journal.select(DecisionRow, event=tuple(row.event for row in rows)) if rows else []
     by_event: dict[str, list[DecisionEntry]] = {}
     for row in sorted(decisions, key=lambda row: row.seq):
-        by_event.setdefault(row.event, []).append(DecisionEntry(row.trigger, row.outcome, row.decided_at, row.run, row.reason))
+        by_event.setdefault(row.event, []).append(_decision(row))
     return [_entry(row, by_event.get(row.event, [])) for row in rows]
 
 
@@ -29,6 +30,11 @@ async def detail(journal: JournalView, row: EventRow) -> EventDetail:
         raise JournalDamaged(f"the journal holds event {row.event} without its data: run `eventflow journal verify`")
     (known,) = await entries(journal, [row])
     return EventDetail(event=known, data=msgspec.Raw(bytes(fact.data)))
+
+
+def _decision(row: DecisionRow) -> DecisionEntry:
+    reason = None if row.reason is None else without_secrets(row.reason)
+    return DecisionEntry(row.trigger, row.outcome, row.decided_at, row.run, reason)
 
 
 def _entry(row: EventRow, decisions: list[DecisionEntry]) -> EventEntry:

@@ -11,7 +11,7 @@ from eventflow import ids
 from eventflow.durations import SECOND
 from eventflow.errors import Ambiguous, InvalidRequest, NotFound
 from eventflow.ports import Below, Ending, JournalView
-from eventflow.projections import EventRow, RunRow
+from eventflow.projections import DecisionRow, EventRow, RunRow
 
 SHORTEST = 4
 """The fewest last digits by which something is looked for."""
@@ -19,7 +19,7 @@ SHORTEST = 4
 _DIGITS = re.compile(r"[0-9a-f]{1,32}")
 _LISTED = 10
 
-RowT = TypeVar("RowT", RunRow, EventRow)
+RowT = TypeVar("RowT", RunRow, EventRow, DecisionRow)
 FoundT = TypeVar("FoundT", bound=RunRow | EventRow)
 
 
@@ -47,6 +47,44 @@ async def newest(
     if before is not None:
         conditions["seq"] = Below(before)
     return await journal.select(table, order="seq", descending=True, limit=limit, **conditions)  # pyright: ignore[reportArgumentType]
+
+
+async def decided(journal: JournalView, outcome: str, *, source: str | None, limit: int, before: int | None) -> list[EventRow]:
+    """Give up to `limit` events of which some trigger decided so, of one source or of all: the newest first, those below `before`.
+
+    What is decided about an event is committed right behind it, and before the next event: both have one order.
+    """
+    if source is None:
+        return await _decided(journal, outcome, limit, before)
+    return await _decided_of(journal, outcome, source, limit, before)
+
+
+async def _decided(journal: JournalView, outcome: str, limit: int, before: int | None) -> list[EventRow]:
+    found: dict[str, None] = {}  # several triggers may have decided so about one event
+    while len(found) < limit:
+        page = await newest(journal, DecisionRow, limit=limit, before=before, equals={"outcome": outcome})
+        found.update(dict.fromkeys(row.event for row in page))
+        if len(page) < limit:
+            break
+        before = page[-1].seq
+    rows = await journal.select(EventRow, event=tuple(found)[:limit]) if found else []
+    return sorted(rows, key=lambda row: row.seq, reverse=True)
+
+
+async def _decided_of(journal: JournalView, outcome: str, source: str, limit: int, before: int | None) -> list[EventRow]:
+    """Go through the events of a source, and pass over stretches in which nothing was decided so about any event."""
+    found: list[EventRow] = []
+    while len(found) < limit:
+        nearest = await newest(journal, DecisionRow, limit=1, before=before, equals={"outcome": outcome})
+        page = await newest(journal, EventRow, limit=limit, before=nearest[0].seq, equals={"source": source}) if nearest else []
+        # Of these few by their primary key: asked for the outcome as well, SQLite might go through all that were decided so.
+        decisions = await journal.select(DecisionRow, event=tuple(row.event for row in page)) if page else []
+        wanted = {row.event for row in decisions if row.outcome == outcome}
+        found += [row for row in page if row.event in wanted]
+        if len(page) < limit:
+            break
+        before = page[-1].seq
+    return found[:limit]
 
 
 def _digits(typed: str, what: str) -> str:

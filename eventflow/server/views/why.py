@@ -1,18 +1,18 @@
-"""Why an event, a run or a node is where it is: its story as the journal has it, and what it waits for now."""
+"""Why a run or a node is where it is: its story as the journal has it, and what it waits for now. `arrivals.py` tells of events."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from itertools import pairwise
 
-from eventflow import escapes, facts, ids, states
+from eventflow import facts, ids, states
 from eventflow.definition.graph import DEFAULT_RULE, HOOK, TASK, scope_of
 from eventflow.facts import Fact, Record
 from eventflow.projections import EventRow, PipelineRow, RunRow
-from eventflow.server.answers import DecisionEntry, EventEntry, Explanation, NodeDetail, RunEntry, Sentence
+from eventflow.server.answers import EventEntry, Explanation, NodeDetail, RunEntry, Sentence
 from eventflow.server.sources import Sources
-from eventflow.server.views import awaited, events, runs, search
-from eventflow.server.views.telling import event_named, run_named, tell
+from eventflow.server.views import arrivals, awaited, events, runs, search
+from eventflow.server.views.telling import run_named, tell
 
 _PAGE = 1000
 
@@ -32,62 +32,17 @@ _MOST_ITEMS, _MOST_NODES = 20, 20
 
 
 async def why(sources: Sources, what: str) -> Explanation:
-    """Explain an event, a run or `RUN/NODE`, named by whole ids or last digits. Raises `NotFound`, `Ambiguous`, `InvalidRequest`."""
+    """Explain an event, a run or `RUN/NODE`, named by whole ids or last digits; or an event as `SOURCE/ID`.
+
+    Raises `NotFound`, `Ambiguous`, `InvalidRequest`.
+    """
     typed, slash, node = what.partition("/")
+    if slash and arrivals.is_source(typed):
+        return await arrivals.why_identity(sources, typed, node)
     if slash:
         return await _why_node(sources, await search.find_run(sources.journal, typed), node)
     row = await search.find(sources.journal, typed)
-    return await (_why_run(sources, row) if isinstance(row, RunRow) else _why_event(sources, row))
-
-
-# Events
-
-
-async def _why_event(sources: Sources, row: EventRow) -> Explanation:
-    (event,) = await events.entries(sources.journal, [row])
-    sentences = [_arrival(event)]
-    for decision in event.decisions:
-        sentences.append(Sentence(decision.decided_at, _decided(decision)))
-        sentences += await _ending(sources, decision)
-    if not event.decisions:
-        sentences.append(Sentence(None, f"no trigger listens to {event.source}: nothing was decided about it"))
-    return Explanation(about="event", sentences=sentences, event=event, run=None, node=None)
-
-
-def _arrival(event: EventEntry) -> Sentence:
-    about = f" about {escapes.line(event.subject)}" if event.subject else ""  # a line end in a file's name makes no new line of a story
-    return Sentence(event.received_at, f"sensor {event.source} saw {event_named(event.event)} ({event.type}){about}")
-
-
-def _decided(decision: DecisionEntry) -> str:
-    reason = f": {escapes.line(decision.reason)}" if decision.reason else ""
-    match decision.outcome:
-        case states.FIRED:
-            return f"trigger {decision.trigger} fired {run_named(decision.run) if decision.run else 'a run'}{reason}"
-        case states.FILTERED:
-            return f"trigger {decision.trigger} passed it over: its `where` said no{reason}"
-        case states.REFUSED:
-            return f"trigger {decision.trigger} could make no run of it{reason}"
-        case outcome:
-            return f"trigger {decision.trigger} decided: {outcome}{reason}"
-
-
-async def _ending(sources: Sources, decision: DecisionEntry) -> list[Sentence]:
-    """Tell what became of the run that a decision fired."""
-    found = [] if decision.run is None else await sources.journal.select(RunRow, run=decision.run)
-    return [Sentence(row.ended_at, f"{run_named(row.run)} of {row.pipeline} {_state(row)}") for row in found]
-
-
-def _state(row: RunRow) -> str:
-    match row.state:
-        case states.FAILED:
-            return f"failed at node {row.reason}" if row.reason else "failed"
-        case states.HELD:
-            return f"is held: {row.reason}"
-        case states.QUEUED | states.RUNNING | states.SUSPENDED:
-            return f"is {row.state}"
-        case ended:
-            return "was cancelled" if ended == states.CANCELLED else ended
+    return await (_why_run(sources, row) if isinstance(row, RunRow) else arrivals.why_event(sources, row))
 
 
 # Runs
@@ -121,7 +76,7 @@ def _is_telling(fact: Fact, node: str) -> bool:
 
 async def _cause(sources: Sources, row: RunRow) -> list[Sentence]:
     event = await _event_of(sources, row)
-    return [] if event is None else [_arrival(event)]
+    return [] if event is None else [await arrivals.arrival(sources, event)]
 
 
 async def _event_of(sources: Sources, row: RunRow) -> EventEntry | None:

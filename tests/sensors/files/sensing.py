@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
+import inspect
+from collections.abc import AsyncGenerator, Callable, Collection, Mapping
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
 import anyio.lowlevel
 
@@ -14,6 +16,17 @@ from eventflow.ports import Watcher
 from eventflow.sensors.files.sensor import FileSensor, FileVersion
 from eventflow.testing import VirtualClock
 from tests.sensors.outside import Crashed, HandWatcher, Troubles, outside
+
+
+async def until(true: Callable[[], Any]) -> Any:
+    """Return what a condition, which may be async, gives once it is true."""
+    while True:
+        value = true()
+        if inspect.isawaitable(value):
+            value = await value
+        if value:
+            return value
+        await asyncio.sleep(0.01)
 
 
 class Book:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +16,11 @@ import pytest
 from eventflow.durations import SECOND
 from eventflow.errors import DefinitionError, WatchedFolderMissing, WatchedFolderUnreadable
 from eventflow.ports import Sensor
-from eventflow.sensors.files.sensor import Existing, FileSensor, FileVersion
+from eventflow.sensors.files.options import Existing
+from eventflow.sensors.files.sensor import Delete, FileSensor, FileVersion, Manifest, Marker, Move
 from eventflow.testing import VirtualClock
 from tests.sensors.files.sensing import Book, sensing
 from tests.sensors.outside import outside
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Path:
-    folder = tmp_path / "inbox"
-    folder.mkdir()
-    return folder
 
 
 @pytest.fixture
@@ -68,7 +63,7 @@ async def test_an_event_says_which_file_it_is_and_when_it_was_written(inbox: Pat
     assert event.type == "file"
     assert event.subject == str(path)
     assert event.time == 1_600_000_000_123_456
-    assert event.data == FileVersion(path, 3, 1_600_000_000_123_456_789)
+    assert event.data == FileVersion(path, 3, 1_600_000_000_123_456_789, path.stat().st_ino)
     assert event.id == f"{path}#{path.stat().st_ino}.3.1600000000123456789"
 
 
@@ -133,7 +128,7 @@ NAMES = [
 ]
 
 
-async def test_names_of_any_bytes_survive_and_are_told_apart(inbox: Path) -> None:
+async def test_F55_names_of_any_bytes_survive_and_are_told_apart(inbox: Path) -> None:
     twins = ["\u00c5".encode(), "A\u030a".encode()]
     for name in [*NAMES, *twins]:
         Path(os.fsdecode(os.fsencode(inbox) + b"/" + name)).write_bytes(name)
@@ -164,7 +159,7 @@ async def test_a_file_fires_once_it_has_not_changed_for_settle(inbox: Path) -> N
         assert await sensor.after(1) == ["a"]
 
 
-async def test_a_slow_writer_is_never_caught_half_way(inbox: Path) -> None:
+async def test_F51_a_slow_writer_is_never_caught_half_way(inbox: Path) -> None:
     writer = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -240,7 +235,7 @@ async def test_an_unchanged_file_never_fires_again_however_long_it_lies_there(in
 
 
 @pytest.mark.parametrize("change", ["append", "replace", "touch", "rewrite", "rename over"])
-async def test_a_changed_file_fires_again_once_it_has_settled(inbox: Path, tmp_path: Path, change: str) -> None:
+async def test_F52_a_changed_file_fires_again_once_it_has_settled(inbox: Path, tmp_path: Path, change: str) -> None:
     path = put(inbox / "a", "old", mtime=10**9)
     async with sensing(FileSensor("files", inbox)) as sensor:
         assert await sensor.after(2) == ["a"]
@@ -261,7 +256,7 @@ async def test_a_changed_file_fires_again_once_it_has_settled(inbox: Path, tmp_p
         assert sensor.book.gone == 1
 
 
-async def test_copies_moves_and_hard_links_fire_once_each(inbox: Path, tmp_path: Path) -> None:
+async def test_F52_copies_moves_and_hard_links_fire_once_each(inbox: Path, tmp_path: Path) -> None:
     source = put(tmp_path / "source", "content")
     async with sensing(FileSensor("files", inbox)) as sensor:
         await run("cp", source, inbox / "copied")
@@ -358,7 +353,7 @@ async def test_hints_without_news_yield_nothing(inbox: Path) -> None:
         assert len(sensor.book.observations) == 1
 
 
-async def test_ten_thousand_files_at_once_fire_once_each_in_order(inbox: Path) -> None:
+async def test_F54_ten_thousand_files_at_once_fire_once_each_in_order(inbox: Path) -> None:
     for number in range(10_000):
         put(inbox / f"{number:05}", mtime=10_000 - number)
     async with sensing(FileSensor("files", inbox)) as sensor:
@@ -406,7 +401,7 @@ async def test_a_crash_in_a_long_first_look_still_leaves_alone_what_was_there(in
         assert len(book.taken) == 2100
 
 
-async def test_two_sensors_on_one_folder_each_fire_for_each_file(inbox: Path) -> None:
+async def test_F58_two_sensors_on_one_folder_each_fire_for_each_file(inbox: Path) -> None:
     put(inbox / "a.csv")
     async with sensing(FileSensor("one", inbox, match="*.csv")) as one, sensing(FileSensor("two", inbox, match=["a*", "*.csv"])) as two:
         assert await one.after(2) == ["a.csv"]
@@ -472,7 +467,7 @@ async def test_a_new_subfolder_full_of_files_is_found_whole(inbox: Path, tmp_pat
         assert len(await sensor.after(2)) == 100
 
 
-async def test_links_pipes_and_sockets_are_never_opened_or_followed(inbox: Path, tmp_path: Path) -> None:
+async def test_F53_links_pipes_and_sockets_are_never_opened_or_followed(inbox: Path, tmp_path: Path) -> None:
     put(tmp_path / "outside" / "secret")
     put(inbox / "real")
     (inbox / "loop").symlink_to(inbox)
@@ -480,8 +475,10 @@ async def test_links_pipes_and_sockets_are_never_opened_or_followed(inbox: Path,
     (inbox / "link").symlink_to(tmp_path / "outside" / "secret")
     (inbox / "dangling").symlink_to("nowhere")
     os.mkfifo(inbox / "pipe")
-    async with sensing(FileSensor("files", inbox, recursive=True)) as sensor:
-        assert await sensor.after(2) == ["real"]
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(str(inbox / "socket"))
+        async with sensing(FileSensor("files", inbox, recursive=True)) as sensor:
+            assert await sensor.after(2) == ["real"]
 
 
 async def test_a_watched_folder_may_be_a_link(inbox: Path, tmp_path: Path) -> None:
@@ -554,7 +551,7 @@ async def test_a_folder_without_permission_is_named(ordinary_user: Path) -> None
         assert "Permission denied" in str(sensor.error)
 
 
-async def test_a_folder_that_goes_and_comes_back_fires_nothing_twice(inbox: Path, tmp_path: Path) -> None:
+async def test_F50_a_folder_that_goes_and_comes_back_fires_nothing_twice(inbox: Path, tmp_path: Path) -> None:
     put(inbox / "a")
     book = Book()
     async with sensing(FileSensor("files", inbox), book) as sensor:
@@ -569,7 +566,7 @@ async def test_a_folder_that_goes_and_comes_back_fires_nothing_twice(inbox: Path
         assert await sensor.after(2) == ["a", "b"]
 
 
-async def test_a_folder_that_is_removed_and_made_again_goes_on(inbox: Path) -> None:
+async def test_F50_a_folder_that_is_removed_and_made_again_goes_on(inbox: Path) -> None:
     path = put(inbox / "a")
     book = Book()
     async with sensing(FileSensor("files", inbox), book) as sensor:
@@ -587,6 +584,17 @@ async def test_a_folder_that_is_removed_and_made_again_goes_on(inbox: Path) -> N
 # Definitions
 
 
+@pytest.mark.parametrize(("part", "written"), [(Move, ""), (Move, "a\0b"), (Marker, "a/b"), (Marker, ""), (Manifest, "a/*")])
+def test_a_part_that_can_not_be_meant_is_an_error_at_the_users_line(part: Callable[[str], object], written: str) -> None:
+    with pytest.raises(DefinitionError, match=r"test_sensor\.py:\d+: "):
+        part(written)
+
+
+def test_files_may_be_moved_to_where_the_sensor_does_not_look() -> None:
+    FileSensor("files", "inbox", after=Move("inbox/done"))
+    FileSensor("files", "inbox", recursive=True, after=Move("inbox/.done"), failed=Move("failed"))
+
+
 def test_it_is_a_sensor() -> None:
     sensor: Sensor[FileVersion] = FileSensor("files", "inbox")
     assert sensor.name == "files"
@@ -598,7 +606,17 @@ def test_it_is_a_sensor() -> None:
         ({"name": "No Name"}, "'No Name' can't name a sensor"),
         ({"path": ""}, "no folder"),
         ({"path": "a\0b"}, "no folder"),
-        ({"ready": "now"}, "ready='now' is unknown: use 'settle' or 'atomic'"),
+        ({"path": []}, "path=[] is no folder"),
+        ({"path": ["in", "./in/"]}, "names the folder 'in' twice"),
+        ({"ready": "now"}, "ready='now' is unknown: use 'settle' or 'atomic' or 'closed'"),
+        ({"ready": 5}, "ready=5 is unknown: use 'settle', 'atomic', 'closed', Marker('.done')"),
+        ({"ready": put}, "your own `async def ready(path: Path) -> bool`"),
+        ({"identity": "name"}, "identity='name' is unknown: use 'version' or 'content' or 'path'"),
+        ({"after": "done/"}, "after='done/' is unknown: use Leave(), Move('done/') or Delete()"),
+        ({"failed": Move("inbox")}, "Move('inbox') leads into 'inbox', which the sensor watches"),
+        ({"after": Move("./inbox/done/.."), "path": ["other", "inbox"]}, "Move('inbox/done/..') leads into 'inbox'"),
+        ({"after": Move("inbox/done"), "recursive": True}, "there the files would fire again"),
+        ({"after": Delete(), "follow_links": True}, "would take away links"),
         ({"existing": "skip"}, "existing='skip' is unknown: use 'fire' or 'ignore'"),
         ({"settle": "two"}, "'two' is not a duration"),
         ({"settle": -1}, "-1 is not a duration"),
@@ -610,6 +628,6 @@ def test_it_is_a_sensor() -> None:
     ],
 )
 def test_what_can_not_be_meant_is_an_error_at_the_users_line(options: dict[str, object], said: str) -> None:
-    with pytest.raises(DefinitionError, match=r"test_files\.py:\d+: ") as caught:
+    with pytest.raises(DefinitionError, match=r"test_sensor\.py:\d+: ") as caught:
         FileSensor(**{"name": "files", "path": "inbox", **options})  # type: ignore[arg-type]
     assert said in str(caught.value)

@@ -5,6 +5,8 @@ import msgspec
 from eventflow import ids
 from eventflow.facts import AttemptLost, AttemptStarted, CheckpointSaved, GraphRecorded, Inline, RunHeld, RunStarted, RunSubmitted, Unit
 
+TAKEN = "its identity is taken: the same event again fires nothing"
+
 
 async def said(api, what: str) -> list[str]:
     return [sentence["text"] for sentence in (await api.get(f"/api/why/{what}"))["sentences"]]
@@ -16,6 +18,7 @@ async def test_an_event_nobody_listens_to_says_so(asked) -> None:
         assert await said(api, "12345678") == [
             "sensor inbox saw event 12345678 (file) about x305419896.csv",
             "no trigger listens to inbox: nothing was decided about it",
+            TAKEN,
         ]
         explained = await api.get(f"/api/why/{event}")
         assert (explained["about"], explained["event"]["event"], explained["sentences"][0]["at"]) == ("event", event, 0x12345678)
@@ -32,10 +35,11 @@ async def test_an_event_tells_each_decision_and_what_became_of_the_run(asked) ->
         assert (await said(api, "11111111"))[1:] == [
             f"trigger on-drop fired run {run[-8:]}",
             f"run {run[-8:]} of words failed at node double",
+            TAKEN,
         ]
-        assert (await said(api, "22222222"))[1:] == ["trigger on-drop passed it over: its `where` said no"]
-        assert (await said(api, "33333333"))[1:] == ["trigger on-drop could make no run of it: KeyError: 'path'"]
-        assert (await said(api, "44444444"))[1:] == ["trigger on-drop decided: paused: by ada"]
+        assert (await said(api, "22222222"))[1:] == ["trigger on-drop passed it over: its `where` said no", TAKEN]
+        assert (await said(api, "33333333"))[1:] == ["trigger on-drop could make no run of it: KeyError: 'path'", TAKEN]
+        assert (await said(api, "44444444"))[1:] == ["trigger on-drop decided: paused: by ada", TAKEN]
 
 
 async def test_a_run_tells_its_cause_and_its_end(asked) -> None:

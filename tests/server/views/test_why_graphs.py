@@ -240,4 +240,4 @@ async def test_a_suspended_run_is_named_so_in_its_events_story(asked) -> None:
     async with asked() as api:
         await api.event(0x77777777, "fired", RUN)
         await told(api, GRAPH, SUBMITTED, STARTED, facts.RunSuspended(RUN, 1, 0))
-        assert (await said(api, "77777777"))[-1] == "run eeeeeeee of whole is suspended"
+        assert (await said(api, "77777777"))[-2] == "run eeeeeeee of whole is suspended"

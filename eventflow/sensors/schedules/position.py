@@ -1,0 +1,45 @@
+"""Where a schedule stands: its cursor."""
+
+from __future__ import annotations
+
+import msgspec
+
+from eventflow.sensors.schedules.plan import Plan
+
+
+class Position(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule has dealt with. Instants are microseconds UTC.
+
+    Ticks up to `until` have fired or are recorded as missed, those up to `since` are from before its time. `last` is the newest that
+    fired, `missed` counts those that did not fire after it. `plan` is what was promised when this was written.
+    """
+
+    since: int
+    until: int
+    plan: Plan
+    last: int | None = None
+    missed: int = 0
+
+    @property
+    def cursor(self) -> object:
+        """The position as plain JSON."""
+        return msgspec.json.decode(msgspec.json.encode(self))
+
+
+def position_of(cursor: object) -> Position | None:
+    """Give the position that a cursor holds; None for no cursor, and for one of another kind of sensor that had the name before."""
+    try:
+        return msgspec.convert(cursor, Position)
+    except msgspec.ValidationError:
+        return None
+
+
+def beginning(plan: Plan, now: int) -> Position:
+    """Give the position at the first start ever: now, or before all ticks where the plan names a start that has passed."""
+    since = plan.start - 1 if plan.start is not None and plan.start <= now else now
+    return Position(since=since, until=since, plan=plan)
+
+
+def moved(position: Position, **changes: object) -> Position:
+    """Give a position with some of its fields changed."""
+    return msgspec.structs.replace(position, **changes)

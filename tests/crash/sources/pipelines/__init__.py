@@ -1,0 +1,1 @@
+"""The pipeline of the project whose sensors of all kinds are killed."""
