@@ -40,7 +40,7 @@ from eventflow import (
     task,
 )
 from eventflow.daemon.web import web
-from eventflow.sensors.http.sensor import Value
+from eventflow.sensors.http import Value
 from eventflow.server.app import create_app
 
 

@@ -9,7 +9,7 @@ import os
 from typing import cast
 
 from eventflow import Event, HTTPSensor, Trigger
-from eventflow.sensors.http.changes import HTTPChange, Value
+from eventflow.sensors.http import HTTPChange, Value
 from pipelines.serving import judge
 
 METRICS = os.environ.get("MODEL_METRICS", "http://127.0.0.1:8900/metrics.json")

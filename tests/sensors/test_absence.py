@@ -88,7 +88,7 @@ async def test_what_came_before_the_window_or_after_the_deadline_is_too_early_or
 
 
 async def test_what_came_at_the_very_deadline_came(past: Past) -> None:
-    await past.came("2026-11-20T08:00:00")
+    await past.came("2026-11-20T08:00:00", time="2025-01-01T00:00:00")
     assert await asked(past, "2026-11-20T09:00:00") == []
 
 
@@ -203,6 +203,25 @@ async def test_F27_a_clock_set_back_tells_no_absence_twice_and_misses_none(past:
         await sensor.set("2026-11-20T12:30:00")
         assert len(await sensor.to("2026-11-20T15:30:00")) == ahead
         assert sensor.book.repeated == []
+
+
+async def test_F27_a_clock_that_was_ahead_and_comes_there_again_asks_only_what_is_new(past: Past) -> None:
+    async with ticking(AbsenceSensor("none", of="inbox", by="@hourly"), "2026-11-20T11:30:00", journal=past.journal) as sensor:
+        await sensor.after(60)
+        await sensor.set("2026-11-20T18:30:00")
+        await sensor.set("2026-11-20T12:30:00")
+        await past.came("2026-11-20T12:40:00")
+        await sensor.to("2026-11-20T13:30:00")
+        told = len(sensor.book.ids)
+        assert len(await sensor.set("2026-11-20T19:30:00")) == told + 1
+        assert sensor.book.repeated == []
+
+
+async def test_F27_in_1970_nothing_is_absent_yet(past: Past) -> None:
+    sensor = AbsenceSensor("none", of="inbox", by="@hourly")
+    book = await begun(sensor, "2026-11-20T11:30:00", past)
+    async with ticking(sensor, "1970-01-01T00:55:00", book, journal=past.journal) as under_way:
+        assert await under_way.after(1800) == []
 
 
 # Within a length of time

@@ -10,7 +10,7 @@ from eventflow.durations import SECOND
 from eventflow.events import Event, Observation
 from eventflow.ports import Seen, World
 from eventflow.sensors.absences.witness import Absence, Watched, Witness
-from eventflow.sensors.schedules.backlog import PUNCTUAL, backlog
+from eventflow.sensors.schedules.backlog import backlog
 from eventflow.sensors.schedules.patience import wall_clock
 from eventflow.sensors.schedules.plan import Plan
 from eventflow.sensors.schedules.position import beginning, moved, position_of
@@ -103,7 +103,7 @@ class _Life:
             return list((await backlog(ticks, self._position.until, now, _MOST, self._world.clock)).fire)
         # The clock was put back: only what comes now, and wasn't told when it was on.
         due = next(ticks.before(now + 1), 0)
-        is_new = due > max(self._looked, self._position.since) and now - due <= PUNCTUAL
+        is_new = due > max(self._looked, self._position.since)
         return [due] if is_new and not await self._seen.of([written(due)]) else []
 
     async def _rest(self) -> None:

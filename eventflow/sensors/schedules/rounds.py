@@ -96,7 +96,7 @@ class Rounds:
                 yield self._observation(ticks, Backlog(None, (), fire), now)
             return
         came = await backlog(ticks, self._position.until, now, self._options.most, self._world.clock)
-        if came.fire and not self._options.late and now - came.fire[-1] > PUNCTUAL + self._options.jitter:
+        if came.fire and not self._may_fire(came.fire[-1], now):
             came = Backlog(came.older, [*came.missed, *came.fire], ())
         for portion in _portions(came):
             yield self._observation(ticks, portion, now)
@@ -116,9 +116,9 @@ class Rounds:
     # What comes again, because the clock was put back
 
     async def _again(self, now: int) -> Observation[Tick]:
-        """Give the tick that has just come, where it hasn't fired already: when the clock was first on, it may have been passed over."""
+        """Give the latest tick that has come, where it hasn't fired already: when the clock was first on, it may have been passed over."""
         tick = next(self._options.ticks.before(now + 1), 0)
-        is_new = tick > max(self._looked, self._position.since) and now - tick <= PUNCTUAL
+        is_new = tick > max(self._looked, self._position.since) and self._may_fire(tick, now)
         if not is_new or await self._seen.of([written(tick)]):
             return self._heartbeat()
         return self._said(list(self._events(self._options.ticks, [tick], now, TICK)), [])
@@ -162,6 +162,9 @@ class Rounds:
         # A missed tick hasn't fired: its own identity stays free, for a clock that is put back.
         identity = written(tick) if kind == TICK else f"{kind} {written(tick)}"
         return self._world.event(identity, data, type=kind, subject=shown(tick, zone, name), time=tick)
+
+    def _may_fire(self, tick: int, now: int) -> bool:
+        return self._options.late or now - tick <= PUNCTUAL + self._options.jitter
 
     def _ready(self, tick: int) -> int:
         """Give when a tick is to fire: its jitter is drawn once for as long as it is the next."""

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import anyio.lowlevel
 
 from eventflow.ports import World
 from eventflow.sensors.rows.sensor import RowSensor
+from eventflow.system import SystemRandom
 from eventflow.testing import VirtualClock
 from tests.sensors.outside import Book, HandWatcher, outside
 
@@ -69,9 +71,14 @@ class Watching:
             await anyio.lowlevel.checkpoint()
 
     async def look(self, seconds: float = 1.0) -> list[str]:
-        """Let time pass, and the sensor look, and give all that has fired so far."""
-        await self.clock.advance(seconds)
-        await self.rest()
+        """Let time pass, and the sensor look, and give all that has fired so far.
+
+        A second at a time: time that passes while a thread is at work is time that the work takes.
+        """
+        while seconds > 0:
+            await self.clock.advance(min(seconds, 1.0))
+            await self.rest()
+            seconds -= 1.0
         return self.book.ids
 
     async def told(self) -> list[str]:
@@ -89,7 +96,8 @@ async def watching(
 ) -> AsyncGenerator[Watching]:
     """Start a sensor, let it look until it rests, and stop it at the end, as a crash would."""
     clock = clock or VirtualClock()
-    under_way = Watching(sensor, book or Book(), outside("rows", clock=clock, root=root), clock)
+    world = replace(outside("rows", clock=clock, root=root), random=SystemRandom())  # what a start makes up, no other start makes up again
+    under_way = Watching(sensor, book or Book(), world, clock)
     task = asyncio.create_task(under_way.run())
     try:
         await under_way.rest()

@@ -158,6 +158,25 @@ async def test_rounds_alone_find_what_is_committed_late_with_a_lower_key(databas
         assert int(cursor.floor[0]) > 50
 
 
+async def test_the_floor_waits_for_transactions_that_no_snapshot_shows(database: Database) -> None:
+    await orders(database)
+    await database.sql("INSERT INTO orders SELECT g * 10 FROM generate_series(1, 50) g")
+    ledger = Ledger()
+    older, newer = await database.session(), await database.session()
+    async with opened(told(database.url, "orders", settle=0), ledger, step=5, rest=1e9) as source:
+        await look(source, ledger)
+        first, second = older.transaction(), newer.transaction()
+        await first.start()
+        await add(older, 505)
+        await second.start()
+        await add(newer, 503)  # its number lies above the snapshot's xmax, once the older one has ended and nothing else has
+        await first.commit()
+        assert await look(source, ledger) == ["505"]
+        await second.commit()
+        source._reading._overtaken = None
+        assert await look(source, ledger) == ["503"]
+
+
 async def test_after_a_settle_a_long_transaction_is_passed_and_the_patrol_finds_its_rows_when_it_ends(database: Database) -> None:
     await orders(database)
     await database.sql("INSERT INTO orders SELECT g FROM generate_series(1, 50) g; SELECT setval('orders_id_seq', 50)")

@@ -235,6 +235,8 @@ def test_it_matters_not_where_a_walk_begins() -> None:
             whole = list(itertools.islice(calendar.after(at(begin)), 60))
             for start in range(at(begin), at(begin) + DAY // 4, 60_000_000):
                 assert next(calendar.after(start)) == whole[bisect.bisect_right(whole, start)]
+                earlier = whole[: bisect.bisect_left(whole, start)][-3:]
+                assert list(itertools.islice(calendar.before(start), len(earlier))) == earlier[::-1]
 
 
 # Days, starts and ends

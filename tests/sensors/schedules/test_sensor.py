@@ -298,6 +298,15 @@ async def test_F27_all_ticks_that_fired_while_the_clock_was_ahead_are_known_when
         assert sensor.book.repeated == []
 
 
+@pytest.mark.parametrize(("catchup", "fires"), [("latest", ["2026-11-20T17:00:00Z"]), ("skip", [])])
+async def test_F27_a_machine_that_sleeps_after_its_clock_was_put_back_catches_up_too(catchup: Any, fires: list[str]) -> None:
+    schedule = Schedule("hourly", **HOURLY, catchup=catchup)
+    async with ticking(schedule, "2026-11-20T12:30:00") as sensor:
+        ahead = list(await sensor.set("2027-11-20T13:30:00"))
+        await sensor.set("2026-11-20T12:40:00")
+        assert await sensor.set("2026-11-20T17:30:00") == [*ahead, *fires]
+
+
 async def test_F27_a_machine_whose_clock_starts_in_1970_fires_nothing_until_it_is_set() -> None:
     book = await begun(Schedule("hourly", **HOURLY), "2026-11-20T11:30:00")
     async with ticking(Schedule("hourly", **HOURLY), "1970-01-01T00:55:30", book) as sensor:

@@ -79,7 +79,8 @@ class AlchemySource:
         return await self.claimed(mark, limit)
 
     async def claimed(self, prefix: str, limit: int) -> list[Row]:
-        return [self._records.reading.claimed(row) for row in await self._records.ask(self._statements.claimed(prefix, limit))]
+        found = map(self._records.reading.claimed, await self._records.ask(self._statements.claimed(prefix, limit)))
+        return [row for row in found if row.claim.startswith(prefix)]  # some databases take upper and lower case for the same
 
     async def release(self, rows: list[Row]) -> None:
         finish = self._statements.delete if self._outbox else self._statements.release

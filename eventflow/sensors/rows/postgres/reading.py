@@ -17,7 +17,7 @@ from eventflow.sensors.rows.postgres.statements import Order, Statements, Stretc
 from eventflow.sensors.rows.source import Page
 
 _PATROL_PACE = 0.5
-_STEPS_AT_ONCE = 25
+_STEPS_AT_ONCE = 10
 _MOST_SKIPPED = 10_000
 _NOWHERE = object()
 
@@ -48,7 +48,7 @@ class _Walk:
 
 @dataclass(frozen=True, slots=True)
 class _Mark:
-    """The floor to be: the last place in the table, the transaction that came next then, and from when on it may be the floor.
+    """The floor to be: the last place in the table, the number that no transaction had then, and from when on it may be the floor.
 
     A key may be drawn some time before its transaction has a number: that all below a number have ended isn't enough.
     """
@@ -118,7 +118,8 @@ class Reading:
         if not more and found.room:
             await self._go_on_patrol(snapshot, found)
         self._quiet = None if more or self._patrol is not None else snapshot.text
-        return await self._page(found, again=0.0 if more else None if self._patrol is None else _PATROL_PACE)
+        on_patrol = self._patrol is not None or self._is_due(snapshot)
+        return await self._page(found, again=0.0 if more else _PATROL_PACE if on_patrol else None)
 
     # ------------------------------------------------------------------------------------------------------------ cursor
 
@@ -232,7 +233,9 @@ class Reading:
         if self._mark is None:
             last = await self._connection.fetchrow(self._sql.last(self._sql.new))
             if last is not None:
-                self._mark = _Mark(snapshot.xmax, _position(last, self._sql.new), now + self._pace.settle)
+                # A snapshot's xmax isn't the next number: transactions that have one and haven't ended may lie above.
+                following = snapshot.xmax + ((int(str(last["next"])) + 3 - snapshot.xmax) & 0xFFFFFFFF)
+                self._mark = _Mark(following, _position(last, self._sql.new), now + self._pace.settle)
 
     # ------------------------------------------------------------------------------------------------------------ patrol
 

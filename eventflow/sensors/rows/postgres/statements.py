@@ -167,7 +167,7 @@ class Statements:
         ), bound.values
 
     def step(self, stretch: Stretch, next_xid: int, limit: int) -> tuple[str, list[object]]:
-        """Read the rows of a stretch that are wanted, at most `limit`. `next_xid` is the first number that no transaction has yet."""
+        """Read the rows of a stretch that are wanted, at most `limit`. No visible row bears `next_xid` or more."""
         bound, order = Arguments(), stretch.order
         writer = self._writer(bound, next_xid)
         conditions = [
@@ -194,8 +194,10 @@ class Statements:
         return [self.keys(None, 1), *(self.step(Stretch(order, 0), next_xid, 1) for order in (self.whole, self.new))]
 
     def last(self, order: Order) -> str:
-        """Find the last place in an order."""
-        return f"SELECT {order.position('p')} FROM {self._from} WHERE {self._filled} ORDER BY {order.backwards} LIMIT 1"
+        """Find the last place in an order; and, as `next`, how far the next transaction's number is from 3, in 32 bits."""
+        return (
+            f"SELECT {order.position('p')}, age('3'::xid) AS next FROM {self._from} WHERE {self._filled} ORDER BY {order.backwards} LIMIT 1"
+        )
 
     def keys(self, after: Sequence[object] | None, limit: int) -> tuple[str, list[object]]:
         """Read the keys of rows that are wanted, in their order."""

@@ -104,9 +104,9 @@ def unreachable(path: Path, error: Exception) -> SourceUnreachable:
     if isinstance(error, FileNotFoundError):
         return SourceUnreachable(f"the database {shown} isn't there", 2.0)
     name = _name(error)
-    if name.startswith("SQLITE_READONLY") or name == "SQLITE_CANTOPEN":
+    if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or isinstance(error, PermissionError):
         return SourceUnreachable(
-            f"the database {shown} can't be opened ({error}): let this user read it, and write into its folder,"
+            f"the database {shown} can't be opened ({escapes.line(getattr(error, 'strerror', None) or error)}): let this user read it, and write into its folder,"
             f" where SQLite keeps files that tell readers and writers of each other"
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):

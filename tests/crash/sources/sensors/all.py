@@ -22,7 +22,7 @@ from eventflow import (
     World,
     sensor,
 )
-from eventflow.sensors.http.sensor import Items
+from eventflow.sensors.http import Items
 from pipelines.notes import note
 
 
