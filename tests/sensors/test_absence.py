@@ -208,13 +208,28 @@ async def test_F27_a_clock_set_back_tells_no_absence_twice_and_misses_none(past:
 async def test_F27_a_clock_that_was_ahead_and_comes_there_again_asks_only_what_is_new(past: Past) -> None:
     async with ticking(AbsenceSensor("none", of="inbox", by="@hourly"), "2026-11-20T11:30:00", journal=past.journal) as sensor:
         await sensor.after(60)
-        await sensor.set("2026-11-20T18:30:00")
-        await sensor.set("2026-11-20T12:30:00")
-        await past.came("2026-11-20T12:40:00")
-        await sensor.to("2026-11-20T13:30:00")
-        told = len(sensor.book.ids)
-        assert len(await sensor.set("2026-11-20T19:30:00")) == told + 1
+        await sensor.set("2026-11-20T14:30:00")
+        await past.came("2026-11-20T14:30:00")
+        told = await sensor.set("2026-11-20T18:30:00")
+        assert [name[11:13] for name in told] == ["12", "13", "14", "16", "17", "18"]
+        await sensor.set("2026-11-20T14:50:00")
+        assert await sensor.to("2026-11-20T15:30:00") == told
+        assert await sensor.set("2026-11-20T19:30:00") == [*told, "2026-11-20T19:00:00Z"]
         assert sensor.book.repeated == []
+
+
+async def test_F27_a_deadline_that_passes_while_nobody_looks_is_asked_about_though_the_clock_was_once_ahead(past: Past) -> None:
+    absence = AbsenceSensor("none", of="inbox", by="@daily")
+    async with ticking(absence, "2026-11-20T11:30:00", journal=past.journal) as sensor:
+        await sensor.after(60)
+        ahead = list(await sensor.set("2027-02-20T11:30:00"))
+        await past.came("2026-11-20T11:50:00")
+        await sensor.set("2026-11-20T12:30:00")
+        del sensor.book.taken["2026-11-22T00:00:00Z"]
+        sensor.book.events = []
+    async with ticking(absence, "2026-11-22T12:00:00", sensor.book, journal=past.journal) as again:
+        assert await again.after(120) == ["2026-11-22T00:00:00Z"]
+    assert len(ahead) == 92
 
 
 async def test_F27_in_1970_nothing_is_absent_yet(past: Past) -> None:

@@ -13,7 +13,7 @@ from eventflow.sensors.absences.witness import Absence, Watched, Witness
 from eventflow.sensors.schedules.backlog import backlog
 from eventflow.sensors.schedules.patience import wall_clock
 from eventflow.sensors.schedules.plan import Plan
-from eventflow.sensors.schedules.position import beginning, moved, position_of
+from eventflow.sensors.schedules.position import beginning, behind, moved, position_of
 from eventflow.sensors.schedules.rounds import HEARTBEAT, ticks_of
 from eventflow.sensors.schedules.sensor import in_short, in_words, upcoming
 from eventflow.sensors.schedules.tick import written
@@ -62,7 +62,6 @@ class _Life:
         self._seen = seen
         self._world = world
         self._witness = Witness(options.watched, options.ticks.zone, world)
-        self._looked = self._now()
         self._position = position_of(cursor) or beginning(options.plan, world.clock.now())
 
     async def observe(self) -> AsyncGenerator[Observation[Absence], None]:
@@ -78,6 +77,8 @@ class _Life:
         return self._world.clock.now() - int(self._options.grace * SECOND)
 
     async def _look(self, now: int) -> AsyncGenerator[Observation[Absence], None]:
+        is_behind = self._world.clock.now() < self._position.until
+        self._position = behind(self._position, now) if is_behind else moved(self._position, again=None)
         if self._position.plan != self._options.plan:
             old = ticks_of(self._position.plan)
             if old is not None:
@@ -86,7 +87,6 @@ class _Life:
             self._position = moved(self._position, plan=self._options.plan, until=max(now, self._position.until))
         async for observation in self._judge(self._options.ticks, now):
             yield observation
-        self._looked = now
         yield self._said()
 
     async def _judge(self, ticks: Ticks, now: int) -> AsyncGenerator[Observation[Absence], None]:
@@ -94,21 +94,23 @@ class _Life:
             since = ticks.previous(due) if self._options.window is None else due - self._options.window
             newest = await self._witness.newest(due)
             came = await self._witness.came(since, due, newest)
-            self._position = moved(self._position, until=max(due, self._position.until), last=self._position.last if came else due)
+            until = due if self._position.again is None else self._position.until
+            self._position = moved(self._position, until=until, last=self._position.last if came else due)
             if not came:
                 yield self._said(self._witness.absence(since, due, due, newest))
 
     async def _due(self, ticks: Ticks, now: int) -> list[int]:
-        if now >= self._position.until:
+        if self._position.again is None:
             return list((await backlog(ticks, self._position.until, now, _MOST, self._world.clock)).fire)
         # The clock was put back: only what comes now, and wasn't told when it was on.
         due = next(ticks.before(now + 1), 0)
-        is_new = due > max(self._looked, self._position.since)
-        return [due] if is_new and not await self._seen.of([written(due)]) else []
+        if due <= self._position.next_from:
+            return []
+        self._position = moved(self._position, again=due)
+        return [] if await self._seen.of([written(due)]) else [due]
 
     async def _rest(self) -> None:
-        now, until = self._now(), self._position.until
-        due = next(self._options.ticks.after(until if now >= until else max(min(now, self._looked), self._position.since)), None)
+        due = next(self._options.ticks.after(self._position.next_from), None)
         grace = int(self._options.grace * SECOND)
         await wall_clock(None if due is None else due + grace, self._world.clock, HEARTBEAT)
 

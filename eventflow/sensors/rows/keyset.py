@@ -22,7 +22,7 @@ from eventflow.sensors.rows.source import Page, Row
 from eventflow.sensors.rows.standing import Standing, standing
 from eventflow.sensors.rows.values import identity, versioned
 
-_REST = 3
+_REST = 10
 _WHOLE_REST = 20
 """How many times longer than it looked back the sensor rests, before it looks back again: over the last rows, and over the whole table."""
 

@@ -58,34 +58,49 @@ class EveryGrid:
         self._days = days
 
     def after(self, instant: int) -> Iterator[int]:
-        place, passed_over = (instant - self._anchor) // self._length + 1, 0
-        while passed_over < PATIENCE and (shown := self._local(place)) is not None:
-            if shown.date() > self._days.last:
-                return
+        place, passed_over = self._first_from(instant + 1), 0
+        while passed_over < PATIENCE and (shown := self._local(place)) is not None and shown.date() <= self._days.last:
             if self._days.allow(shown.date()):
-                yield self._anchor + place * self._length
+                yield self._instant(place)
                 place, passed_over = place + 1, 0
             else:
-                _, last = self._days.passed_over(shown.date())
-                begin = earliest(_midnight(last + _DAY), self._zone)
-                place, passed_over = max(place + 1, -((self._anchor - begin) // self._length)), passed_over + 1
+                place, passed_over = self._behind(place, shown.date()), passed_over + 1
 
     def before(self, instant: int) -> Iterator[int]:
-        place, passed_over = -((self._anchor - instant) // self._length) - 1, 0
-        while passed_over < PATIENCE and (shown := self._local(place)) is not None:
-            if shown.date() < self._days.first:
-                return
+        place, passed_over = self._first_from(instant) - 1, 0
+        while passed_over < PATIENCE and (shown := self._local(place)) is not None and shown.date() >= self._days.first:
             if self._days.allow(shown.date()):
-                yield self._anchor + place * self._length
+                yield self._instant(place)
                 place, passed_over = place - 1, 0
             else:
-                first, _ = self._days.passed_over(shown.date())
-                end = earliest(_midnight(first), self._zone)
-                place, passed_over = min(place - 1, -((self._anchor - end) // self._length) - 1), passed_over + 1
+                place, passed_over = self._in_front_of(place, shown.date()), passed_over + 1
+
+    def _behind(self, place: int, day: date) -> int:
+        """Give the place to go on from, after one on a day that is left out."""
+        first, last = self._days.passed_over(day)
+        if latest(_midnight(first), self._zone) > self._instant(place):
+            return place + 1  # clocks will be put back into the day before
+        return max(place + 1, self._first_from(earliest(_midnight(last + _DAY), self._zone)))
+
+    def _in_front_of(self, place: int, day: date) -> int:
+        """Give the place to go on from, before one on a day that is left out."""
+        first, last = self._days.passed_over(day)
+        if earliest(_midnight(last + _DAY), self._zone) < self._instant(place):
+            return place - 1  # clocks were put back into the day before
+        begin = latest(_midnight(first), self._zone)
+        if begin > self._instant(place):
+            begin = earliest(_midnight(first), self._zone)
+        return min(place, self._first_from(begin)) - 1
+
+    def _instant(self, place: int) -> int:
+        return self._anchor + place * self._length
+
+    def _first_from(self, instant: int) -> int:
+        return -((self._anchor - instant) // self._length)
 
     def _local(self, place: int) -> datetime | None:
         try:
-            shown = local(self._anchor + place * self._length, self._zone)
+            shown = local(self._instant(place), self._zone)
         except OverflowError:
             return None
         return shown if shown.year in _YEARS else None

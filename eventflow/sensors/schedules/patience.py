@@ -12,6 +12,7 @@ _LEAST = 0.001
 async def wall_clock(due: int | None, clock: Clock, longest: float) -> None:
     """Return once the wall clock shows `due` (microseconds UTC), once it was put back, or after `longest` seconds."""
     end, seen = clock.monotonic() + longest, clock.now()
+    await clock.sleep(0)  # whoever finds at once that it is time must not keep all others waiting
     while True:
         left, now = end - clock.monotonic(), clock.now()
         if left <= 0 or now < seen or (due is not None and now >= due):

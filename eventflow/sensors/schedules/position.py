@@ -11,7 +11,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     """What a schedule has dealt with. Instants are microseconds UTC.
 
     Ticks up to `until` have fired or are recorded as missed, those up to `since` are from before its time. `last` is the newest that
-    fired, `missed` counts those that did not fire after it. `plan` is what was promised when this was written.
+    fired, `missed` counts those that did not fire after it. `plan` is what was promised when this was written. While the clock
+    stands before `until`, because it was put back, `again` is up to where ticks have been looked at anew.
     """
 
     since: int
@@ -19,6 +20,12 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     plan: Plan
     last: int | None = None
     missed: int = 0
+    again: int | None = None
+
+    @property
+    def next_from(self) -> int:
+        """After which instant the next tick is looked for."""
+        return self.until if self.again is None else max(self.again, self.since)
 
     @property
     def cursor(self) -> object:
@@ -38,6 +45,11 @@ def beginning(plan: Plan, now: int) -> Position:
     """Give the position at the first start ever: now, or before all ticks where the plan names a start that has passed."""
     since = plan.start - 1 if plan.start is not None and plan.start <= now else now
     return Position(since=since, until=since, plan=plan)
+
+
+def behind(position: Position, now: int) -> Position:
+    """Give the position while the clock stands before it: what comes from now on is looked at anew."""
+    return moved(position, again=now if position.again is None else min(now, position.again))
 
 
 def moved(position: Position, **changes: object) -> Position:

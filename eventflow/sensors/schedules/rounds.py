@@ -13,7 +13,7 @@ from eventflow.ports import Seen, World
 from eventflow.sensors.schedules.backlog import PUNCTUAL, Backlog, Older, backlog
 from eventflow.sensors.schedules.patience import wall_clock
 from eventflow.sensors.schedules.plan import Plan
-from eventflow.sensors.schedules.position import Position, moved
+from eventflow.sensors.schedules.position import Position, behind, moved
 from eventflow.sensors.schedules.tick import MANY_MISSED, MISSED, TICK, Tick, shown, written
 from eventflow.sensors.schedules.ticks import Ticks
 from eventflow.sensors.schedules.zones import moment
@@ -47,7 +47,6 @@ class Rounds:
         self._position = position
         self._seen = seen
         self._world = world
-        self._looked = world.clock.now()
         self._drawn = (0, 0)
 
     async def look(self) -> AsyncGenerator[Observation[Tick], None]:
@@ -57,18 +56,18 @@ class Rounds:
             async for observation in self._to_the_new_plan(now):
                 yield observation
         if now < self._position.until:
+            self._position = behind(self._position, now)
             yield await self._again(now)
         else:
+            self._position = moved(self._position, again=None)
             async for observation in self._new(now):
                 yield observation
-        self._looked = now
 
     async def rest(self) -> None:
         """Return when there may be something to see, or it is time for a heartbeat."""
-        now, until = self._world.clock.now(), self._position.until
-        again = now < until
-        tick = next(self._options.ticks.after(max(min(now, self._looked), self._position.since) if again else until), None)
-        await wall_clock(tick if tick is None or again else self._ready(tick), self._world.clock, HEARTBEAT)
+        tick = next(self._options.ticks.after(self._position.next_from), None)
+        due = tick if tick is None or self._position.again is not None else self._ready(tick)
+        await wall_clock(due, self._world.clock, HEARTBEAT)
 
     # What is due for the first time
 
@@ -118,9 +117,12 @@ class Rounds:
     async def _again(self, now: int) -> Observation[Tick]:
         """Give the latest tick that has come, where it hasn't fired already: when the clock was first on, it may have been passed over."""
         tick = next(self._options.ticks.before(now + 1), 0)
-        is_new = tick > max(self._looked, self._position.since) and self._may_fire(tick, now)
-        if not is_new or await self._seen.of([written(tick)]):
+        if tick <= self._position.next_from:
             return self._heartbeat()
+        self._position = moved(self._position, again=tick)
+        if not self._may_fire(tick, now) or await self._seen.of([written(tick)]):
+            return self._heartbeat()
+        self._position = moved(self._position, last=tick)
         return self._said(list(self._events(self._options.ticks, [tick], now, TICK)), [])
 
     # What is said of it

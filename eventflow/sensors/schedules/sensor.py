@@ -139,7 +139,7 @@ def in_words(cursor: object, plan: Plan, ticks: Ticks, kind: str = "the tick") -
     position = position_of(cursor)
     if position is None:
         return "it has not looked yet"
-    following = next(ticks.after(position.until), None)
+    following = next(ticks.after(position.next_from), None)
     last = f"{kind.replace('the', 'no')} yet" if position.last is None else f"{kind} of {shown(position.last, ticks.zone, plan.zone)}"
     missed = f", {position.missed} missed since" if position.missed else ""
     return f"{last}{missed}; " + ("none is to come" if following is None else f"the next is {shown(following, ticks.zone, plan.zone)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from eventflow.ports import World
 from eventflow.sensors.rows.sensor import RowSensor
 from eventflow.system import SystemRandom
 from eventflow.testing import VirtualClock
-from tests.sensors.outside import Book, HandWatcher, outside
+from tests.sensors.outside import Book, Crashed, HandWatcher, outside
 
 KINDS = ("sqlite", "sqlalchemy")
 
@@ -114,3 +114,11 @@ async def looked(sensor: RowSensor, book: Book, **there: Any) -> list[str]:
         if under_way.error is not None:
             raise under_way.error
     return book.ids[before:]
+
+
+async def crashing(sensor: RowSensor, book: Book, commits: int) -> None:
+    """Let a sensor look until it has committed so often, and die at the next commit, if it comes to one."""
+    book.commits_left = commits
+    with suppress(Crashed):
+        await looked(sensor, book)
+    book.commits_left = None

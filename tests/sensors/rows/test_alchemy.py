@@ -15,6 +15,7 @@ from eventflow.errors import SourceUnreachable
 from eventflow.sensors.rows.alchemy.connection import Alchemy
 from eventflow.sensors.rows.options import Database
 from eventflow.sensors.rows.sensor import RowSensor
+from tests.sensors.files.sensing import until
 from tests.sensors.outside import Book, outside
 from tests.sensors.rows.tables import File, looked, watching
 
@@ -109,15 +110,13 @@ async def test_a_call_that_is_cancelled_returns_at_once_and_its_connection_is_cl
         ended.set()
 
     running = asyncio.create_task(database.run(slow))
-    while not begun.is_set():
-        await asyncio.sleep(0.001)
+    await until(begun.is_set)
     running.cancel()
     await asyncio.wait([running])
     await database.close()
     assert not ended.is_set()
     go_on.set()
-    while any(thread.name == "eventflow-rows" for thread in threading.enumerate()):
-        await asyncio.sleep(0.001)
+    await until(lambda: all(thread.name != "eventflow-rows" for thread in threading.enumerate()))
     assert ended.is_set()
     assert database._connection is None
 
@@ -152,5 +151,3 @@ async def test_a_table_without_a_key_cannot_be_claimed_here(file: File) -> None:
     file.run("CREATE TABLE jobs (v TEXT, taken TEXT)")
     with pytest.raises(SourceUnreachable, match="has no primary key"):
         await looked(file.sensor("jobs", mode="claim", mark="taken"), Book())
-
-

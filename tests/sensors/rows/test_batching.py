@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.sensors.outside import Book, Crashed
-from tests.sensors.rows.tables import KINDS, File, looked, watching
+from tests.sensors.outside import Book
+from tests.sensors.rows.tables import KINDS, File, crashing, looked, watching
 
 
 @pytest.fixture(params=KINDS)
@@ -75,11 +75,7 @@ async def test_a_row_that_was_changed_while_it_waited_is_told_as_it_is(file: Fil
 async def test_a_crash_at_any_commit_tells_each_row_once(file: File, commits: int) -> None:
     file.run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) INSERT INTO t SELECT i, 'x' FROM n")
     book = Book()
-    book.commits_left = commits
-    with pytest.raises(Crashed):
-        await looked(file.sensor(at_least=700), book)
-        raise Crashed
-    book.commits_left = None
+    await crashing(file.sensor(at_least=700), book, commits)
     await looked(file.sensor(at_least=700), book)
     told = [number for batch in batches(book) for number in batch]
     assert told == list(range(1, len(told) + 1))

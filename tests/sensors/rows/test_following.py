@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from eventflow.errors import SourceUnreachable
-from tests.sensors.outside import Book, Crashed
-from tests.sensors.rows.tables import KINDS, File, looked, watching
+from tests.sensors.outside import Book
+from tests.sensors.rows.tables import KINDS, File, crashing, looked, watching
 
 
 @pytest.fixture(params=KINDS)
@@ -62,11 +62,7 @@ async def test_a_backlog_is_read_in_pages_of_500(file: File) -> None:
 async def test_a_crash_at_any_commit_loses_nothing_and_doubles_nothing(file: File, commits: int) -> None:
     file.run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1400) INSERT INTO t SELECT i, 'x' FROM n")
     book = Book()
-    book.commits_left = commits
-    with pytest.raises(Crashed):
-        await looked(file.sensor(), book)
-        raise Crashed
-    book.commits_left = None
+    await crashing(file.sensor(), book, commits)
     await looked(file.sensor(), book)
     assert book.ids == [str(number) for number in range(1, 1401)]
     assert book.repeated == []

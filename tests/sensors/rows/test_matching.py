@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from eventflow.sensors.rows.sensor import RowSensor
-from tests.sensors.outside import Book, Crashed
-from tests.sensors.rows.tables import KINDS, File, looked, watching
+from tests.sensors.outside import Book
+from tests.sensors.rows.tables import KINDS, File, crashing, looked, watching
 
 
 @pytest.fixture(params=KINDS)
@@ -90,7 +90,9 @@ async def test_rows_that_fulfil_it_at_the_first_look_can_be_passed_over(file: Fi
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.tuples(st.integers(1, 4), st.sampled_from(["ready", "new", None])), st.integers(0, 3)), max_size=25))
-async def test_each_beginning_that_is_looked_at_fires_once_whatever_crashes(tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[object]) -> None:
+async def test_each_beginning_that_is_looked_at_fires_once_whatever_crashes(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, steps: list[object]
+) -> None:
     file = File(tmp_path_factory.mktemp("rows") / "a.db", kind)
     file.run("CREATE TABLE t (id INTEGER PRIMARY KEY, state TEXT)")
     book = Book()
@@ -103,20 +105,11 @@ async def test_each_beginning_that_is_looked_at_fires_once_whatever_crashes(tmp_
                 file.add("t", step)
             continue
         if step:
-            book.commits_left = step
-        try:
-            await looked(ready(file), book)
-        except Crashed:
-            await looked(ready(file), _whole(book))
+            await crashing(ready(file), book, step)
+        await looked(ready(file), book)
         now = {number for (number,) in file.run("SELECT id FROM t WHERE state = 'ready'")}
         begun += sorted(now - inside)
         inside = now
-        book.commits_left = None
         assert sorted(int(name.partition("#")[0]) for name in book.ids) == sorted(begun)
         assert book.repeated == []
     file.close()
-
-
-def _whole(book: Book) -> Book:
-    book.commits_left = None
-    return book

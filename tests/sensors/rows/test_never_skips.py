@@ -40,6 +40,19 @@ class World:
         self.ever: set[int] = set()
         self.gone: set[int] = set()
 
+    def do(self, what: str, which: int = 0, *, seen: set[int]) -> None:
+        match what:
+            case "begin":
+                self.begin()
+            case "commit":
+                self.commit(which)
+            case "roll back":
+                self.roll_back(which)
+            case "delete":
+                self.delete(which, seen)
+            case _:
+                self.update(which)
+
     def begin(self) -> None:
         """A client takes a number and a time."""
         self.ticks += 1
@@ -86,23 +99,15 @@ async def test_every_committed_row_fires_exactly_once(tmp_path_factory: Any, kin
         book.commits_left = None
         async with watching(file.sensor(cursor=None if cursor == "id" else cursor, **told), book) as sensor:
             while rest:
-                match rest.pop(0):
-                    case ("begin",):
-                        world.begin()
-                    case ("commit", which):
-                        world.commit(which)
-                    case ("roll back", which):
-                        world.roll_back(which)
-                    case ("delete", which):
-                        world.delete(which, {int(name) for name in book.ids})
-                    case ("update", which):
-                        world.update(which)
-                    case ("look",):
-                        await sensor.look()
-                    case ("crash", commits):
-                        book.commits_left = commits
-                        await sensor.look()
-                        break
+                what, *which = rest.pop(0)
+                if what == "crash":
+                    (book.commits_left,) = which
+                    await sensor.look()
+                    break
+                if what == "look":
+                    await sensor.look()
+                else:
+                    world.do(what, *which, seen={int(name) for name in book.ids})
             assert sensor.error is None or isinstance(sensor.error, Crashed)
     book.commits_left = None
     async with watching(file.sensor(cursor=None if cursor == "id" else cursor, **told), book) as sensor:
@@ -134,7 +139,9 @@ async def test_f71_rows_that_take_the_keys_of_deleted_ones_each_fire_once(tmp_pa
                     await sensor.look()
                 else:
                     where = "" if step == "empty" else "WHERE id = (SELECT max(id) FROM t)"
-                    gone |= {number for (number,) in file.run(f"SELECT made FROM t {where}")} - {event.data["made"] for event in book.events}
+                    gone |= {number for (number,) in file.run(f"SELECT made FROM t {where}")} - {
+                        event.data["made"] for event in book.events
+                    }
                     file.run(f"DELETE FROM t {where}")
     async with watching(file.sensor(fixed="made"), book) as sensor:
         await sensor.look()

@@ -151,6 +151,11 @@ async def test_F73_a_table_that_changes_stops_the_sensor_with_a_reason_until_it_
         await database.sql(change)
         with pytest.raises(SourceUnreachable, match=r"does not exist"):
             await look(source, ledger)
+
+        async def gone() -> bool:
+            return await backends(database) == 0
+
+        await until(gone)  # a connection that failed within a transaction isn't kept
     with pytest.raises(SourceUnreachable, match=r"no table|no column"):
         await looked(options, ledger)
     await database.sql(back)
@@ -159,13 +164,12 @@ async def test_F73_a_table_that_changes_stops_the_sensor_with_a_reason_until_it_
 
 
 async def test_F73_a_key_of_another_type_starts_the_reading_anew(database: Database) -> None:
-    await database.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT g FROM generate_series(1, 9) g")
+    await database.sql("CREATE TABLE t (id text PRIMARY KEY); INSERT INTO t SELECT chr(96 + g) FROM generate_series(1, 9) g")
     options, ledger = told(database.url, "t"), Ledger()
     async with opened(options, ledger) as source:
         ledger.commit(await source.read(None, 5))
-    await database.sql("ALTER TABLE t ALTER id TYPE text; INSERT INTO t VALUES ('x')")
-    names = await looked(options, ledger)
-    assert "x" in names
+    await database.sql("DROP TABLE t; CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (7)")
+    assert await looked(options, ledger) == ["7"]
 
 
 # ------------------------------------------------------------------------------------------------------------------------ F72

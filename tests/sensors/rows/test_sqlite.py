@@ -17,6 +17,7 @@ from eventflow.errors import SourceUnreachable
 from eventflow.sensors.rows.sqlite.connection import SQLite
 from eventflow.sensors.watching import FolderWatcher
 from eventflow.system import SystemClock
+from tests.sensors.files.sensing import until
 from tests.sensors.outside import Book, outside, watch
 from tests.sensors.rows.tables import File, looked, watching
 
@@ -49,8 +50,7 @@ async def test_rows_that_another_process_writes_all_fire_with_news_from_the_file
         world = outside("rows", clock=clock, watcher=watcher)
         async with asyncio.TaskGroup() as group:
             watched = group.create_task(watch(sensor, book, world, lambda book: len(book.events) == 300))
-            while not book.observations:
-                await asyncio.sleep(0.01)
+            await until(lambda: book.observations)
             process = await asyncio.create_subprocess_exec(sys.executable, "-c", script)
             assert await process.wait() == 0
             await watched
@@ -95,7 +95,10 @@ async def test_a_row_with_a_low_number_fires_among_many_thousands(file: File) ->
 
 async def test_a_writer_that_dies_in_a_transaction_leaves_nothing_behind(file: File) -> None:
     file.add("t", (1, "a"))
-    died = elsewhere(file.path, "db.execute('PRAGMA cache_size = 1')\ndb.execute('BEGIN')\nfor n in range(2, 5000): db.execute('INSERT INTO t VALUES (?, ?)', (n, 'x' * 500))\nos._exit(9)")
+    died = elsewhere(
+        file.path,
+        "db.execute('PRAGMA cache_size = 1')\ndb.execute('BEGIN')\nfor n in range(2, 5000): db.execute('INSERT INTO t VALUES (?, ?)', (n, 'x' * 500))\nos._exit(9)",
+    )
     assert died.returncode == 9
     file.close()
     book = Book()
@@ -199,7 +202,7 @@ async def test_a_file_that_is_no_database_is_told(tmp_path: Path, content: bytes
     file.close()
 
 
-async def test_a_file_that_may_not_be_read_is_told_with_what_to_do(file: File) -> None:
+def test_a_file_that_may_not_be_read_is_told_with_what_to_do(file: File) -> None:
     script = (
         "import asyncio, os, sys\nfrom tests.sensors.outside import Book\nfrom tests.sensors.rows.tables import looked\nfrom eventflow import RowSensor\n"
         "if os.getuid() == 0: os.setgid(65534); os.setuid(65534)\n"
@@ -209,7 +212,15 @@ async def test_a_file_that_may_not_be_read_is_told_with_what_to_do(file: File) -
     for path in (file.path, *file.path.parent.glob("*-wal"), *file.path.parent.glob("*-shm")):
         path.chmod(0)
     try:
-        ran = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, cwd=Path(__file__).parents[3], env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, timeout=50)
+        ran = subprocess.run(
+            [sys.executable, "-c", script],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=Path(__file__).parents[3],
+            env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
+            timeout=50,
+        )
     finally:
         file.path.chmod(0o600)
     assert "can't be opened" in ran.stderr
@@ -221,7 +232,17 @@ async def test_values_of_every_type_are_carried_and_none_spoils_the_others(file:
     file.run("INSERT INTO t VALUES (8, CAST(x'ff41' AS TEXT)), (9, '{\"$path\": 1}')")
     book = Book()
     await looked(file.sensor(), book)
-    assert [event.data["v"] for event in book.events] == [None, 2**63 - 1, 1.5, "text", "AP8=", "Infinity", "a\0b", "\\udcffA", '{"$path": 1}']
+    assert [event.data["v"] for event in book.events] == [
+        None,
+        2**63 - 1,
+        1.5,
+        "text",
+        "AP8=",
+        "Infinity",
+        "a\0b",
+        "\\udcffA",
+        '{"$path": 1}',
+    ]
 
 
 async def test_keys_of_every_type_are_read_in_order_and_none_is_passed_over(file: File) -> None:
@@ -257,7 +278,7 @@ async def test_tables_without_rowid_generated_columns_and_views_can_be_watched(f
     await looked(file.sensor("u"), book)
     assert book.events[0].data == {"a": "x", "b": 1, "c": 2}
     assert await looked(file.sensor("w", key=["a", "b"]), Book()) == ['["x",1]', '["y",2]']
-    with pytest.raises(SourceUnreachable, match="view 'w' .* has no primary key"):
+    with pytest.raises(SourceUnreachable, match=r"view 'w' .* has no primary key"):
         await looked(file.sensor("w"), Book())
 
 
@@ -269,7 +290,9 @@ async def test_an_index_that_does_not_make_a_column_unique_is_no_proof(file: Fil
         await looked(file.sensor("u", key="a"), Book())
 
 
-async def test_reading_in_order_uses_an_index_where_there_is_one_and_complains_where_there_is_none(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reading_in_order_uses_an_index_where_there_is_one_and_complains_where_there_is_none(
+    file: File, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("eventflow.sensors.rows.sqlite.source._SLOW", -1.0)
     file.run("CREATE TABLE u (id INTEGER PRIMARY KEY, at TEXT)")
     file.add("u", *[(number, f"{number:05}") for number in range(50)])

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from croniter import CroniterBadDateError, croniter
 
+from eventflow.sensors.schedules.days import DaySet
 from eventflow.sensors.schedules.plan import plan_of
 from eventflow.sensors.schedules.ticks import Ticks, checked
-from eventflow.sensors.schedules.zones import instant_of, instants, local, zone_named
+from eventflow.sensors.schedules.zones import instant_of, instants, local, moment, zone_named
 from tests.sensors.schedules.ticking import at
 
 ZONES = sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})
@@ -314,6 +315,26 @@ def test_clocks_that_were_moved_a_minute_after_midnight_are_understood() -> None
     """As in Newfoundland until 2011."""
     found = list(itertools.islice(ticks("America/St_Johns", cron="30 0 * * *").after(at("2010-03-13T12:00")), 2))
     assert found == [at("2010-03-14T01:01-02:30"), at("2010-03-15T00:30-02:30")]
+
+
+@pytest.mark.parametrize("exclude", ["2010-11-06", "2010-11-07", "sat", "sun", "weekends", "2010-11-01/2010-11-06"])
+@pytest.mark.parametrize("every", ["15m", "1h", "7m"])
+def test_a_day_that_comes_back_for_an_hour_is_left_out_or_not_both_times(exclude: str, every: str) -> None:
+    """In Newfoundland the clocks were put back a minute after midnight, into the day before."""
+    calendar, plain = ticks("America/St_Johns", every=every, exclude=exclude), ticks("America/St_Johns", every=every)
+    left_out = DaySet([exclude])
+    begin, end = at("2010-11-05T00:00"), at("2010-11-09T00:00")
+    expected = [
+        tick for tick in itertools.takewhile(lambda tick: tick < end, plain.after(begin)) if local(tick, plain.zone).date() not in left_out
+    ]
+    assert list(itertools.takewhile(lambda tick: tick < end, calendar.after(begin))) == expected
+    assert list(itertools.takewhile(lambda tick: tick > begin, calendar.before(end))) == expected[::-1]
+
+
+def test_an_offset_of_odd_seconds_is_shown_in_utc() -> None:
+    """As in Liberia until 1972: no time with such an offset can be written down so that others read it."""
+    assert moment(at("1971-01-01T12:00"), zone_named("Africa/Monrovia")).isoformat() == "1971-01-01T12:00:00+00:00"
+    assert moment(at("1973-01-01T12:00"), zone_named("Africa/Lagos")).isoformat() == "1973-01-01T13:00:00+01:00"
 
 
 # What people, and others, may write

@@ -298,6 +298,16 @@ async def test_F27_all_ticks_that_fired_while_the_clock_was_ahead_are_known_when
         assert sensor.book.repeated == []
 
 
+async def test_F27_what_passes_while_nobody_looks_is_caught_up_with_though_the_clock_was_once_ahead() -> None:
+    schedule = Schedule("hourly", **HOURLY)
+    async with ticking(schedule, "2026-11-20T12:30:00") as sensor:
+        ahead = list(await sensor.set("2027-11-20T13:30:00"))
+        await sensor.set("2026-11-20T12:40:00")
+    async with ticking(schedule, "2026-11-20T17:30:00", sensor.book) as again:
+        assert again.book.ids == [*ahead, "2026-11-20T17:00:00Z"]
+        assert schedule.in_words(again.book.cursor) == "the tick of 2026-11-20 17:00 UTC; the next is 2026-11-20 18:00 UTC"
+
+
 @pytest.mark.parametrize(("catchup", "fires"), [("latest", ["2026-11-20T17:00:00Z"]), ("skip", [])])
 async def test_F27_a_machine_that_sleeps_after_its_clock_was_put_back_catches_up_too(catchup: Any, fires: list[str]) -> None:
     schedule = Schedule("hourly", **HOURLY, catchup=catchup)

@@ -42,10 +42,12 @@ class SQLite:
     @classmethod
     async def opened(cls, path: Path, *, writes: bool) -> Self:
         """Open a file that is there. Raises `SourceUnreachable` where it isn't, can't be read, or is no database."""
-        made: list[tuple[threading.Thread, tuple[int, int]]] = []
+        threads: list[threading.Thread] = []
+        inodes: list[tuple[int, int]] = []
 
         def opening() -> sqlite3.Connection:
-            made.append((threading.current_thread(), _inode(path)))
+            threads.append(threading.current_thread())
+            inodes.append(_inode(path))
             return _connected(path, writes=writes)
 
         lent = aiosqlite.Connection(opening, iter_chunk_size=1)
@@ -53,8 +55,9 @@ class SQLite:
             try:
                 await lent
             except (sqlite3.Error, OSError) as error:
+                threads[0].join()  # it has been told to end: this waits for an instant
                 raise unreachable(path, error) from error
-        return cls(path, lent, *made[0])
+        return cls(path, lent, threads[0], inodes[0])
 
     async def fetch(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
         """Run a statement and give its rows. Texts that are no UTF-8 come with their bytes escaped as Python does it."""
@@ -104,14 +107,15 @@ def unreachable(path: Path, error: Exception) -> SourceUnreachable:
     if isinstance(error, FileNotFoundError):
         return SourceUnreachable(f"the database {shown} isn't there", 2.0)
     name = _name(error)
+    told = escapes.line(getattr(error, "strerror", None) or error)
     if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")) or isinstance(error, PermissionError):
         return SourceUnreachable(
-            f"the database {shown} can't be opened ({escapes.line(getattr(error, 'strerror', None) or error)}): let this user read it, and write into its folder,"
+            f"the database {shown} can't be opened ({told}): let this user read it, and write into its folder,"
             f" where SQLite keeps files that tell readers and writers of each other"
         )
     if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
         return SourceUnreachable(f"the database {shown} has been locked by another program for {_TRIES * _LOCK_WAIT:.0f} seconds", 1.0)
-    return SourceUnreachable(f"the database {shown} doesn't do what it is asked: {escapes.line(error)}")
+    return SourceUnreachable(f"the database {shown} doesn't do what it is asked: {told}")
 
 
 def _connected(path: Path, *, writes: bool) -> sqlite3.Connection:
