@@ -27,8 +27,9 @@ format: $(READY) ## lay the code out, and mend what ruff can mend
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: $(READY) ## the engine beside the bare limit of this machine and disk
+bench: $(READY) ## the engine beside the bare limit of this machine and disk, and how quick sensors are
 	@$(BIN)/python benchmarks/engine.py
+	@$(BIN)/python benchmarks/sensors.py
 
 docs: $(READY) ## run the examples of README and docs/, follow their links
 	@$(BIN)/python -m pytest tests/docs $(ARGS)

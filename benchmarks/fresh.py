@@ -147,8 +147,8 @@ async def _at_rest(folder: Path, count: int) -> dict[str, float]:
 
     sensors = _sensors(folder, count // 5)
     async with _page() as url, open_engine(folder / "state", sensors=[make for one in sensors for make in one(url)]) as engine:
-        while any(engine.sensors.looked_at(sensor.name) is None for sensor in engine.sensors):  # noqa: ASYNC110 - nothing tells when
-            await asyncio.sleep(0.1)
+        for sensor in engine.sensors:
+            await engine.sensors.looked(sensor.name)
         await asyncio.sleep(1)
         wall, cpu = time.perf_counter(), time.process_time()
         await asyncio.sleep(4 * REST)

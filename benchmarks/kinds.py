@@ -75,8 +75,8 @@ class Handed:
 
 async def looked(engine: Engine) -> None:
     """Return once every sensor has looked for the first time."""
-    while any(engine.sensors.looked_at(sensor.name) is None for sensor in engine.sensors):  # noqa: ASYNC110 - nothing tells when
-        await asyncio.sleep(0.01)
+    for sensor in engine.sensors:
+        await engine.sensors.looked(sensor.name)
 
 
 @asynccontextmanager
@@ -185,7 +185,7 @@ async def _webhook(folder: Path) -> AsyncIterator[Scene]:
 async def _served(app: Starlette) -> AsyncIterator[str]:
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - as above
+    while not server.started:  # noqa: ASYNC110 - nothing tells when
         await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = server.force_exit = True

@@ -19,12 +19,15 @@ from eventflow.definition.waits import approval, sleep_until, wait_for
 from eventflow.embed import open_engine, run
 from eventflow.engine.engine import Engine
 from eventflow.engine.handle import Run
+from eventflow.engine.publishing import Published
 from eventflow.engine.reruns import RerunPlan
 from eventflow.engine.waits import Waiting
 from eventflow.errors import (
     DefinitionError,
     EngineClosed,
+    EventConflict,
     EventflowError,
+    FileChanged,
     JournalError,
     NotFound,
     ParameterError,
@@ -33,34 +36,34 @@ from eventflow.errors import (
     RunError,
     RunFailed,
     SensorError,
+    SourceUnreachable,
     ValueNotStorable,
 )
 from eventflow.events import Event, Observation
-from eventflow.ports import Instrument, Seen, Sensor, World
+from eventflow.ports import Checkable, Explaining, Instrument, Seen, Sensor, World
 from eventflow.secret import Secret
-from eventflow.sensors.files.sensor import FileSensor, FileVersion
+from eventflow.sensors.files import FileSensor, FileVersion
 from eventflow.triggers import Trigger
 
 if TYPE_CHECKING:
-    from eventflow.sensors.absence import AbsenceSensor
-    from eventflow.sensors.http.sensor import HTTPSensor
-    from eventflow.sensors.http.stream import StreamSensor
+    from eventflow.sensors.absences import AbsenceSensor
+    from eventflow.sensors.http import HTTPSensor, StreamSensor
     from eventflow.sensors.objects import ObjectSensor
     from eventflow.sensors.own import sensor
     from eventflow.sensors.rows.sensor import RowSensor
     from eventflow.sensors.runs import RunSensor
-    from eventflow.sensors.schedules.sensor import Schedule
-    from eventflow.sensors.webhooks.sensor import WebhookSensor
+    from eventflow.sensors.schedules import Schedule
+    from eventflow.sensors.webhooks import WebhookSensor
 
 _KINDS = {
-    "AbsenceSensor": "eventflow.sensors.absence",
-    "HTTPSensor": "eventflow.sensors.http.sensor",
+    "AbsenceSensor": "eventflow.sensors.absences",
+    "HTTPSensor": "eventflow.sensors.http",
     "ObjectSensor": "eventflow.sensors.objects",
     "RowSensor": "eventflow.sensors.rows.sensor",
     "RunSensor": "eventflow.sensors.runs",
-    "Schedule": "eventflow.sensors.schedules.sensor",
-    "StreamSensor": "eventflow.sensors.http.stream",
-    "WebhookSensor": "eventflow.sensors.webhooks.sensor",
+    "Schedule": "eventflow.sensors.schedules",
+    "StreamSensor": "eventflow.sensors.http",
+    "WebhookSensor": "eventflow.sensors.webhooks",
     "sensor": "eventflow.sensors.own",
 }
 """Kinds of sensor, and where they are: imported when they are first asked for, because each brings a library that not everybody needs."""
@@ -68,6 +71,7 @@ _KINDS = {
 __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "AbsenceSensor",
     "Call",
+    "Checkable",
     "Checkpoint",
     "Context",
     "DAG",
@@ -76,7 +80,10 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "Engine",
     "EngineClosed",
     "Event",
+    "EventConflict",
     "EventflowError",
+    "Explaining",
+    "FileChanged",
     "FileSensor",
     "FileVersion",
     "Graph",
@@ -89,6 +96,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "ParameterError",
     "Pipeline",
     "ProjectError",
+    "Published",
     "RerunPlan",
     "Retry",
     "RowSensor",
@@ -102,6 +110,7 @@ __all__ = [  # noqa: RUF022  # DAG is a class, and stands among the others
     "Seen",
     "Sensor",
     "SensorError",
+    "SourceUnreachable",
     "StreamSensor",
     "Task",
     "Trigger",

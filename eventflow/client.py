@@ -26,7 +26,7 @@ from eventflow.errors import NoDaemon, ParameterError
 from eventflow.facts import Record
 from eventflow.journal.view import read_sqlite
 from eventflow.logs.folder import LogFolder
-from eventflow.project import state_folder
+from eventflow.project import Project, state_folder
 from eventflow.server.answers import (
     Error,
     EventDetail,
@@ -48,7 +48,7 @@ from eventflow.server.sightings import PublishedEvent, SensorDetail, SensorEntry
 from eventflow.server.statuses import error_of
 from eventflow.system import SystemClock
 
-__all__ = ["Client", "NoDaemon", "connect"]
+__all__ = ["Client", "NoDaemon", "connect", "reading"]
 
 T = TypeVar("T")
 
@@ -316,7 +316,7 @@ async def connect(place: str | os.PathLike[str]) -> AsyncGenerator[Client]:
     try:
         await live.__aenter__()
     except NoDaemon:
-        async with _reading(place) as client:
+        async with reading(place) as client:
             yield client
         return
     try:
@@ -326,10 +326,15 @@ async def connect(place: str | os.PathLike[str]) -> AsyncGenerator[Client]:
 
 
 @asynccontextmanager
-async def _reading(place: str | os.PathLike[str]) -> AsyncGenerator[Client]:
+async def reading(place: str | os.PathLike[str], project: Project | None = None) -> AsyncGenerator[Client]:
+    """Give a client that reads the journal in this process, whether or not a daemon is at work. It raises `NoDaemon` for all else.
+
+    `project`, where its code is loaded, says of sensors what the journal doesn't have. Raises `NotFound` where there is no journal, and
+    the errors of one that can't be read.
+    """
     folder, clock = state_folder(Path(place)), SystemClock()
     async with read_sqlite(folder, clock=clock) as journal:
-        app = create_reading_app(journal, logs=LogFolder(folder / "logs", clock))
+        app = create_reading_app(journal, logs=LogFolder(folder / "logs", clock), project=project)
         async with Client(place, transport=httpx.ASGITransport(app)) as client:
             yield client
 

@@ -24,6 +24,7 @@ from msgspec.structs import fields
 
 from eventflow import durations, ids
 from eventflow.engine.resources import LARGEST
+from eventflow.engine.retention import checked_retention
 from eventflow.errors import ProjectError
 from eventflow.logs.limits import LogLimits
 
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `state` is the state folder, taken from the project's root. `drain` is how long running tasks may go on when the daemon is asked to
     stop. `durability="relaxed"` syncs once a second instead of at each commit. `threads` bounds how many plain functions run at once.
     `pickle=false` refuses results that JSON can't carry. `resources` are the amounts that tasks may hold, by name: `uses={"gpu": 1}`.
+    `retention` is how long an event's identity is kept once the event is gone from its source.
     """
 
     state: Annotated[str, Meta(description="the path of a folder")] = ".eventflow"
@@ -53,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     pickle: Annotated[bool, Meta(description="true or false")] = True
     logs: LogLimits = LogLimits()
     resources: dict[str, _Amount] = {}
+    retention: Annotated[str | int | float, Meta(description="a duration such as '30d', at least a week")] = "30d"
 
 
 def load_settings(root: Path, environment: Mapping[str, str]) -> Settings:
@@ -208,4 +211,13 @@ def _checked_drain(value: Any) -> object:
     return length
 
 
-_CHECKS: Mapping[tuple[str, ...], Callable[[Any], object]] = {("drain",): _checked_drain, ("state",): _checked_state}
+def _checked_retention(value: Any) -> object:
+    checked_retention(value)
+    return value
+
+
+_CHECKS: Mapping[tuple[str, ...], Callable[[Any], object]] = {
+    ("drain",): _checked_drain,
+    ("retention",): _checked_retention,
+    ("state",): _checked_state,
+}

@@ -1,17 +1,23 @@
-"""Lengths of time as people write them: `"250ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`, a number of seconds, a `timedelta`."""
+"""Lengths of time as people write them: `"250ms"`, `"10s"`, `"5m"`, `"2h"`, `"1d"`, `"1h30m"`, a number of seconds, a `timedelta`.
+
+The journal keeps all of them, and all instants, as whole microseconds.
+"""
 
 from __future__ import annotations
 
 import math
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 _EXPECTED = "a duration such as '10s', '5m', '2h', '1h30m', or a number of seconds"
 
 Duration = str | int | float | timedelta
 
 SECOND = 1_000_000
-"""Microseconds in a second: the journal keeps all instants and lengths of time as int64 microseconds."""
+"""Microseconds in a second."""
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The instant 0."""
 
 LONGEST = 1000 * 365.25 * 86400
 """Seconds in a thousand years: an instant so far away still fits into int64 microseconds."""
@@ -40,6 +46,11 @@ def seconds(value: Duration) -> float:
 def microseconds(value: Duration) -> int:
     """Give a duration in whole microseconds. Raises `ValueError` as `seconds` does."""
     return round(seconds(value) * SECOND)
+
+
+def instant_of(when: datetime) -> int:
+    """Give the instant, in microseconds UTC, of a `datetime` that has a zone."""
+    return (when - EPOCH) // timedelta(microseconds=1)
 
 
 def text(length: float) -> str:

@@ -24,11 +24,12 @@ from eventflow.definition.places import naming_the_line
 from eventflow.durable import remove_leftovers
 from eventflow.durations import Duration
 from eventflow.engine.engine import Engine
-from eventflow.engine.groups import unwrapped
 from eventflow.engine.resources import check_sizes
+from eventflow.engine.retention import checked_retention
 from eventflow.engine.values import Values
 from eventflow.errors import EventflowError, InvalidRequest
 from eventflow.executors.local import LocalExecutor
+from eventflow.groups import unwrapped
 from eventflow.journal.memory import MemoryJournal
 from eventflow.journal.sqlite import open_sqlite
 from eventflow.ports import Instrument, Instruments, Ports, Sensor
@@ -52,13 +53,15 @@ async def open_engine(
     threads: int = 32,
     pickle: bool = True,
     resources: Mapping[str, float] | None = None,
+    retention: Duration = "30d",
     instruments: Sequence[Instrument] = (),
 ) -> AsyncGenerator[Engine]:
     """Give an engine whose state is kept in a folder, and keep its sensors at work, until the block is left.
 
     Runs that an earlier process left open are taken up; those of pipelines that aren't given are held. Leaving the block, what runs has
     `drain` to end by itself; what doesn't goes on at the next start. `threads` bounds how many plain functions run at once; with
-    `pickle=False` a result that JSON can't carry is refused. `resources` says how much there is of what tasks name in `uses`.
+    `pickle=False` a result that JSON can't carry is refused. `resources` says how much there is of what tasks name in `uses`. `retention`
+    is how long an event's identity is kept once the event is gone from its source: at least a week.
 
     Raises `DefinitionError` for what is wrongly written, `JournalOwned` where another process has this state, and other `JournalError`s
     where the journal can't be trusted: each says what to do.
@@ -67,7 +70,7 @@ async def open_engine(
         folder = await in_thread(_state_folder, state)
         _check_settings(durability, threads)
         check_sizes(resources or {})
-        patience = durations.seconds(drain)
+        patience, remembered = durations.seconds(drain), checked_retention(retention)
     sensing, fitting = tuple(sensors), tuple(triggers)
     check(sensing, fitting)
     clock, instrument = SystemClock(), Instruments(instruments)
@@ -78,7 +81,7 @@ async def open_engine(
             artifacts = ArtifactFolder(kept, instrument)
             values = Values(artifacts, project_key(folder), pickles=pickle)
             ports = Ports(journal, artifacts, LocalExecutor(threads), clock, SystemRandom(), instrument)
-            engine = Engine(ports, values, pipelines, sensors=sensing, triggers=fitting, resources=resources)
+            engine = Engine(ports, values, pipelines, sensors=sensing, triggers=fitting, retention=remembered, resources=resources)
             async with engine.running(drain=patience), _sensing(engine):
                 yield engine
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Generic, TypeVar
 
 import msgspec
+from msgspec import UNSET
 
 D_co = TypeVar("D_co", covariant=True)
 
@@ -28,15 +29,15 @@ class Event(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
 class Observation(msgspec.Struct, Generic[D_co], frozen=True, kw_only=True):
     """What a sensor saw at once: committed whole, with what each trigger decided, or not at all.
 
-    `cursor` is where the sensor goes on from after a restart, any value that JSON carries. `forget` names identities that are gone from
-    the source: they are still refused as duplicates for the retention, and dropped then. `keep` takes that back for those which have
-    returned. `known` are identities that are taken without firing anything. `missed` are events that were due while nobody looked, and
-    that are not to fire: they are recorded, and every trigger passes them over. `lagging` says, for people, why the sensor is behind its
-    source, though it works. An observation without events is a heartbeat.
+    `cursor` is where the sensor goes on from after a restart, any value that JSON carries; without one it stays where it is. `forget`
+    names identities that are gone from the source: they are still refused as duplicates for the retention, and dropped then. `keep` takes
+    that back for those which have returned. `known` are identities that are taken without firing anything. `missed` are events that were
+    due while nobody looked, and that are not to fire: they are recorded, and every trigger passes them over. `lagging` says, for people,
+    why the sensor is behind its source, though it works. An observation without events is a heartbeat.
     """
 
     events: tuple[Event[D_co], ...] = ()
-    cursor: object = None
+    cursor: object = UNSET
     forget: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     known: tuple[str, ...] = ()

@@ -42,3 +42,10 @@ def is_name(value: str) -> bool:
 def misnamed(value: object, kind: str) -> str | None:
     """Give why something can't name a thing of some kind, such as `sensor`; None where it can."""
     return None if isinstance(value, str) and is_name(value) else f"{value!r} can't name a {kind}: {NAME_RULE}"
+
+
+def whole_number(identity: str) -> int | None:
+    """Give an identity as the number that it is written as, if it is one that a range can hold: `4711`, not `04711` or `+4711`."""
+    if not (identity.isascii() and identity.isdigit() and len(identity) <= 18) or (identity[0] == "0" and identity != "0"):
+        return None
+    return int(identity)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -280,7 +280,7 @@ class World:
     watcher: Watcher
     instrument: Instrument
     journal: JournalView
-    root: Path = field(default_factory=Path.cwd)
+    root: Path
 
     def event(self, id: str, data: D, *, type: str | None = None, subject: str | None = None, time: int | None = None) -> Event[D]:  # noqa: A002 - the field's names
         """Make an event of this sensor. Without a `type` it is the sensor's name, without a `time` (microseconds UTC) it is now."""
@@ -332,6 +332,24 @@ class Checkable(Protocol):
 
         Raises an `EventflowError` that says what is wrong and what to do.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """Names that a sensor was given: of pipelines whose runs it looks at, and of sources whose events it looks at."""
+
+    pipelines: frozenset[str] = frozenset()
+    sources: frozenset[str] = frozenset()
+
+
+@runtime_checkable
+class Referring(Protocol):
+    """What a sensor may offer beside: to tell which names it was given, so that one written wrong is found when the project is loaded."""
+
+    @property
+    def refers_to(self) -> References:
+        """The names, which need not be those of anything that is there."""
         ...
 
 

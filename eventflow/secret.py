@@ -12,12 +12,19 @@ HIDDEN = "***"
 """What stands in the place of a secret wherever it would be shown."""
 
 # Every repetition is bounded: these are searched for in texts that anybody may have written, of any length.
-_ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)[^\s/'\"<>]{0,500}@")
-_NAMED = re.compile(
-    r"(?P<name>(?:^|[?&;,\s('\"])(?:[\w.-]{0,40}(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)"
-    r"[\w.-]{0,40}|key|sig|auth)=)[^&;#\s'\"<>]{1,2000}",
+_SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)"
+_ADDRESS = re.compile(_SCHEME + r"(?:[^\s/]{0,500}|[^\s/@:]{0,200}:(?!\d{1,5}/)[^\s@]{0,300})@")
+_WORD = r"[\w.-]{0,40}(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)[\w.-]{0,40}"
+_QUERY = re.compile(rf"(?P<name>[?&;](?:{_WORD}|key|sid|sig|auth)=)[^&;#\s]{{1,2000}}?(?=[&;#\s]|[:,.)'\"]*(?:\s|$))", re.IGNORECASE)
+_SETTING = re.compile(
+    rf"(?P<name>(?:^|[,\s('\"{{])(?:{_WORD})['\"]?\s{{0,3}}=\s{{0,3}})(?:'[^']{{1,2000}}'|\"[^\"]{{1,2000}}\"|[^\s&;,'\"(\[{{<`)]{{1,2000}})",
     re.IGNORECASE,
 )
+_FIELD = re.compile(
+    r"(?P<name>(?:password|passwd|pwd|secret|api[_-]?key|access[_-]?key|token)['\"]?\s{0,3}:\s{0,3})(?:'[^']{1,2000}'|\"[^\"]{1,2000}\"|\S{8,2000})",
+    re.IGNORECASE,
+)
+_SCHEMED = re.compile(r"(?P<name>\b(?:Bearer|Basic)\s{1,3})[A-Za-z0-9+/=._~-]{8,2000}")
 
 
 class Secret:
@@ -82,7 +89,9 @@ def revealed(value: str | Secret) -> str:
 
 
 def without_secrets(text: str) -> str:
-    """Give a text with whatever looks like a credential hidden: `user:password@` in an address, `token=...` wherever it stands."""
+    """Give a text with whatever looks like a credential hidden: `user:password@` in an address, `token=...`, `Bearer ...`."""
     if "://" in text:
         text = _ADDRESS.sub(rf"\g<scheme>{HIDDEN}@", text)
-    return _NAMED.sub(rf"\g<name>{HIDDEN}", text) if "=" in text else text
+    for kind in (_QUERY, _SETTING, _FIELD, _SCHEMED):
+        text = kind.sub(rf"\g<name>{HIDDEN}", text)
+    return text

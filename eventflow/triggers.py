@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class Trigger(Generic[D]):
-    """Fires one run of a pipeline for each event of a sensor.
+    """Fires one run of a pipeline for each event of a sensor; or, where `on` is a name, for each that is published with that source.
 
     `where` says which events count: for the others the decision is `filtered`. `params` makes the pipeline's arguments of an event;
     without it they are the fields of the event's data that bear a parameter's name. Both are asked once per event, outside any
@@ -32,7 +32,7 @@ class Trigger(Generic[D]):
         self,
         name: str,
         *,
-        on: Sensor[D],
+        on: Sensor[D] | str,
         run: Pipeline[..., Any],
         params: Callable[[Event[D]], Mapping[str, object]] | None = None,
         where: Callable[[Event[D]], bool] | None = None,
@@ -48,7 +48,12 @@ class Trigger(Generic[D]):
         self.where = where
 
     def __repr__(self) -> str:
-        return f"<Trigger {self.name!r}: {self.on.name} fires {self.run.name}>"
+        return f"<Trigger {self.name!r}: {self.source} fires {self.run.name}>"
+
+    @property
+    def source(self) -> str:
+        """The source of the events that count."""
+        return self.on if isinstance(self.on, str) else self.on.name
 
 
 def check(sensors: Sequence[Sensor[Any]], triggers: Sequence[Trigger[Any]]) -> None:
@@ -66,8 +71,8 @@ def check(sensors: Sequence[Sensor[Any]], triggers: Sequence[Trigger[Any]]) -> N
                 raise DefinitionError(f"two {kind} are named {one.name!r}", _place(one))
             taken.add(one.name)
     for trigger in triggers:
-        if not any(trigger.on is sensor for sensor in sensors):
-            message = f"trigger {trigger.name!r} is on sensor {trigger.on.name!r}, which isn't among those given"
+        if not isinstance(trigger.on, str) and not any(trigger.on is sensor for sensor in sensors):
+            message = f"trigger {trigger.name!r} is on sensor {trigger.source!r}, which isn't among those given"
             raise DefinitionError(message, trigger.place)
 
 
@@ -95,7 +100,10 @@ def _as_written(value: object) -> object:
 def _mistake(name: object, on: object, run: object, functions: Mapping[str, object]) -> str | None:
     if misfit := misnamed(name, "trigger"):
         return misfit
-    if isinstance(on, type) or not callable(getattr(on, "observe", None)):
+    if isinstance(on, str):
+        if misfit := misnamed(on, "source of events"):
+            return f"trigger {name!r}: {misfit}"
+    elif isinstance(on, type) or not callable(getattr(on, "observe", None)):
         return f"trigger {name!r}: on={on!r} is no sensor: give one that was made, such as FileSensor('inbox', path='inbox')"
     if not isinstance(run, Pipeline):
         return f"trigger {name!r}: run={run!r} is no pipeline: give the name of a function under @pipeline, without brackets"

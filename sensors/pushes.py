@@ -1,21 +1,20 @@
 """Pushes: every push to this repository that touches the project has it checked, once, however often GitHub tells of it.
 
-In the repository's settings on GitHub: a webhook with content type `application/json`, the event `push`, and the secret that lies in
-`data/pushes.secret`. GitHub must reach `/hooks/pushes`, which the daemon serves on its socket: put a proxy in front of it.
+In the repository's settings on GitHub: a webhook with content type `application/json`, the event `push`, and a secret, which the daemon
+finds in its environment as `PUSHES_SECRET`. GitHub must reach `/hooks/pushes`, which the daemon serves on its socket: put a proxy in front.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from contextlib import suppress
-from pathlib import Path
 
 import msgspec
 
 from eventflow import Event, Secret, Trigger, WebhookSensor
-from pipelines.pushed import ROOT, pushed
+from pipelines.pushed import pushed
 
+SECRET = Secret(os.environ.get("PUSHES_SECRET") or secrets.token_urlsafe(32))  # where none is set nobody knows it: the hook is closed
 OURS = ("eventflow/", "pipelines/", "sensors/", "pyproject.toml")
 GONE = "0" * 40
 """The commit that GitHub names where a branch was deleted."""
@@ -37,34 +36,12 @@ class Push(msgspec.Struct):
     commits: list[Commit] = []
 
 
-def secret_in(path: Path) -> Secret:
-    """Give the secret that a file holds; at the first time one is made. Where it can't be kept nobody knows it, and the hook is closed."""
-    made = secrets.token_urlsafe(32)
-    with suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            _write_once(path, made)
-        return Secret.of_file(path)
-    return Secret(made)
-
-
 def concerns_us(event: Event[Push]) -> bool:
     """Tell whether a push leaves something behind, and touches the project."""
     touched = [path for commit in event.data.commits for path in (*commit.added, *commit.modified, *commit.removed)]
     return event.data.after != GONE and any(path.startswith(OURS) for path in touched)
 
 
-def _write_once(path: Path, text: str) -> None:
-    aside = path.with_name(f".{path.name}-{os.getpid()}")
-    aside.touch(mode=0o600)
-    try:
-        aside.write_text(text + "\n", encoding="ascii")
-        with suppress(FileExistsError):  # another process was first
-            os.link(aside, path)
-    finally:
-        aside.unlink()
-
-
-pushes = WebhookSensor("pushes", secrets=secret_in(ROOT / "data" / "pushes.secret"), scheme="github", schema=Push, largest="25MB")
+pushes = WebhookSensor("pushes", secrets=SECRET, scheme="github", schema=Push, largest="25MB")
 
 check_on_push = Trigger("check-on-push", on=pushes, run=pushed, where=concerns_us, params=lambda event: {"commit": event.data.after})

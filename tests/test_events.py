@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from eventflow import Event, Observation
 
@@ -47,4 +48,4 @@ def test_what_was_seen_can_not_be_changed(value: Event[object] | Observation[obj
 
 def test_an_observation_of_nothing_is_a_heartbeat() -> None:
     empty: Observation[object] = Observation()
-    assert (empty.events, empty.cursor, empty.forget, empty.keep, empty.known) == ((), None, (), (), ())
+    assert (empty.events, empty.cursor, empty.forget, empty.keep, empty.known) == ((), UNSET, (), (), ())

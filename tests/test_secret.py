@@ -88,6 +88,23 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
         ("two: a://x:c4n4ry@h and b://y:c4n4ry@h", "two: a://***@h and b://***@h"),
         ("see https://host/a@b and mail to a@b", "see https://host/a@b and mail to a@b"),
         ("monkey=1 keyword=2", "monkey=1 keyword=2"),
+        ("postgresql://u:p'c4n4ry@h/db", "postgresql://***@h/db"),
+        ("mysql+pymysql://u:p<c4n4ry@h", "mysql+pymysql://***@h"),
+        ("oracle+oracledb://u:a/c4n4ry@h/db", "oracle+oracledb://***@h/db"),
+        ("http://host:8080/path/x@y", "http://host:8080/path/x@y"),
+        ("https://host/?password=a'c4n4ry", "https://host/?password=***"),
+        ("https://host/?api_key=c4n4ry: nothing listens there", "https://host/?api_key=***: nothing listens there"),
+        ("https://host/?sid=c4n4ry&a=1", "https://host/?sid=***&a=1"),
+        ("'https://host/?token=c4n4ry' failed", "'https://host/?token=***' failed"),
+        ("host=db password='c4n4ry b' x", "host=db password=*** x"),
+        ("password = c4n4ry", "password = ***"),
+        ("password: c4n4ryc4n4ry", "password: ***"),
+        ("{'password': 'c4n4ry'}", "{'password': ***}"),
+        ("Authorization: Bearer c4n4ryc4n4ry", "Authorization: Bearer ***"),
+        # what we say ourselves
+        ("name columns that are unique with `key=[...]` or claim", "name columns that are unique with `key=[...]` or claim"),
+        ("say auth=('user', Secret(...)) or secrets=[...]", "say auth=('user', Secret(...)) or secrets=[...]"),
+        ("key='id' isn't unique", "key='id' isn't unique"),
     ],
 )
 def test_what_looks_like_a_credential_is_hidden(text: str, shown: str) -> None:
@@ -101,7 +118,14 @@ def test_a_failure_keeps_no_credentials() -> None:
     assert "OSError: can't reach postgres://***@db/x" in told.traceback
 
 
-LONG = {"word": "a" * 200_000 + "://", "schemes": "a://" * 50_000, "names": "?" + "token" * 40_000, "ats": "a://" + "@" * 200_000}
+LONG = {
+    "fields": "token: " * 30_000,
+    "settings": "password = " * 20_000,
+    "word": "a" * 200_000 + "://",
+    "schemes": "a://" * 50_000,
+    "names": "?" + "token" * 40_000,
+    "ats": "a://" + "@" * 200_000,
+}
 
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)

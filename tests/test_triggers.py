@@ -65,11 +65,20 @@ def test_a_name_that_is_none_is_refused_at_its_line(name: Any, line: Callable[[s
     assert caught.value.where == line("name")
 
 
-@pytest.mark.parametrize("on", [None, "source", FileSensor, show, 5])
+@pytest.mark.parametrize("on", [None, FileSensor, show, 5])
 def test_what_is_no_sensor_is_refused_at_its_line(on: Any, line: Callable[[str], str]) -> None:
     with pytest.raises(DefinitionError, match=r"trigger 't': on=.* is no sensor") as caught:
         Trigger("t", on=on, run=shows)  # sensor
     assert caught.value.where == line("sensor")
+
+
+def test_a_trigger_may_be_on_a_source_that_has_no_sensor(line: Callable[[str], str]) -> None:
+    trigger: Trigger[Any] = Trigger("t", on="stock", run=shows)
+    check([], [trigger])
+    assert (trigger.source, repr(trigger)) == ("stock", "<Trigger 't': stock fires shows>")
+    with pytest.raises(DefinitionError, match="'No Source' can't name a source of events") as caught:
+        Trigger("t", on="No Source", run=shows)  # misnamed
+    assert caught.value.where == line("misnamed")
 
 
 @pytest.mark.parametrize("run", [None, "shows", show, shows.bind(1), shows.fn], ids=["none", "name", "task", "call", "function"])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from eventflow import durations, escapes, ids, states
 from eventflow.cli import decided, output, schemas, times
-from eventflow.cli.asking import ask, ask_daemon
+from eventflow.cli.asking import ask_about_sensors, ask_daemon
 from eventflow.cli.options import as_json
 from eventflow.server.answers import EventEntry
 from eventflow.server.sightings import SensorDetail, SensorEntry
@@ -24,7 +24,7 @@ def sensors(ctx: click.Context, *, as_json: bool) -> None:
     """List the sensors: their health and why, when they last looked, their last event and how late it came, and where they stand."""
     if ctx.invoked_subcommand is not None:
         return
-    found = ask(ctx.obj, lambda client: client.sensors())
+    found = ask_about_sensors(ctx.obj, lambda client: client.sensors())
     if as_json:
         output.print_json(found)
     elif found:
@@ -39,7 +39,7 @@ def sensors(ctx: click.Context, *, as_json: bool) -> None:
 @click.pass_obj
 def show(place: Path, sensor: str, *, as_json: bool) -> None:
     """Show a sensor: how it is, its options, its triggers, its newest events with what was decided, and when it fires next."""
-    found = ask(place, lambda client: client.sensor(sensor))
+    found = ask_about_sensors(place, lambda client: client.sensor(sensor))
     if as_json:
         output.print_json(found)
     else:

@@ -18,8 +18,8 @@ from eventflow.daemon.watchdog import GRACE, Watchdog
 from eventflow.daemon.web import web
 from eventflow.embed import open_engine
 from eventflow.engine.engine import Engine
-from eventflow.engine.groups import unwrapped
 from eventflow.errors import JournalDenied
+from eventflow.groups import unwrapped
 from eventflow.journal.place import take_place
 from eventflow.logs.capture import Capture
 from eventflow.logs.daemon import DaemonLog
@@ -56,6 +56,7 @@ async def serve(project: Project, make_app: MakeApp, watchdog: Watchdog) -> None
                     threads=settings.threads,
                     pickle=settings.pickle,
                     resources=settings.resources,
+                    retention=settings.retention,
                     instruments=(log, logs, *failpoints.from_environment(os.environ)),
                 ) as engine:
                     try:

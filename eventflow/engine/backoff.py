@@ -6,7 +6,10 @@ from eventflow.errors import SensorError
 from eventflow.ports import Random
 
 FIRST_WAIT, LONGEST_WAIT = 1.0, 300.0
-"""Seconds before a failed sensor is started again: at first, and at most. Each time the wait doubles, until the sensor is healthy."""
+"""Seconds before a failed sensor is started again: at first, and at most. Each time the wait doubles, until the sensor has been well."""
+
+WELL = 60.0
+"""Seconds that a sensor must work before its next failure is a first one: many fail only after they have said that they are there."""
 
 
 class Backoff:
@@ -16,9 +19,10 @@ class Backoff:
         self._random = random
         self._next = FIRST_WAIT
 
-    def reset(self) -> None:
-        """Note that the sensor is healthy: its next failure is a first one."""
-        self._next = FIRST_WAIT
+    def lasted(self, seconds: float) -> None:
+        """Note for how long the sensor has been working since it was last started."""
+        if seconds >= max(WELL, self._next):
+            self._next = FIRST_WAIT
 
     def wait(self, error: BaseException) -> float:
         """Give the seconds to wait after an error: what a `SensorError` asks for, else longer than the last time."""

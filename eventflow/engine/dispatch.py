@@ -6,7 +6,7 @@ together or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from eventflow.errors import EventflowError, Refused
 from eventflow.events import Event, Observation
 from eventflow.facts import Fact, Unit
 from eventflow.ports import Ports
+from eventflow.projections import SeenRow
 from eventflow.triggers import Trigger
 
 MISSED = "it was due while nobody looked, and its sensor's catch-up leaves it out"
@@ -32,7 +33,8 @@ class Plan:
     """What is to be committed, but for which of the identities are taken: what was decided on each event, and `told`, the rest.
 
     `known` are identities without events. Those in `missed` end no wait. With `is_pushed`, nobody will say when the events are gone from
-    their source: their identities are kept for the retention from now on.
+    their source: their identities are kept for the retention from now on, and it is noted that somebody sent one again. A sensor that
+    looks again sees much again, which is nothing to note.
     """
 
     source: str
@@ -46,7 +48,7 @@ class Plan:
         """Give what is to be committed where these identities are taken."""
         happened: list[Fact] = []
         for name, planned in self.decided.items():
-            happened += (facts.EventRepeated(self.source, name),) if name in taken else planned
+            happened += planned if name not in taken else (facts.EventRepeated(self.source, name),) if self.is_pushed else ()
         if free := tuple(name for name in self.known if name not in taken):
             happened.append(facts.IdentitiesKnown(self.source, free))
         if self.is_pushed and (fresh := tuple(name for name in self.decided if name not in taken)):
@@ -59,8 +61,7 @@ class Plan:
             raise refused
         name = str(refused.key[1])
         if name in taken or name not in (*self.decided, *self.known):
-            message = f"sensor {self.source!r} tells that {name!r} is gone or back, but the journal has no such identity"
-            raise EventflowError(message) from refused
+            raise refused
         return name
 
 
@@ -73,24 +74,24 @@ class Dispatch:
         self._triggers: dict[str, list[Trigger[Any]]] = {}
         for trigger in triggers:
             intake.add(trigger.run)
-            self._triggers.setdefault(trigger.on.name, []).append(trigger)
+            self._triggers.setdefault(trigger.source, []).append(trigger)
 
     async def accept(self, source: str, observation: Observation[Any], cursor: bytes) -> bytes:
         """Commit an observation of a sensor, whose cursor so far is `cursor` (canonical JSON), and give its new one.
 
         An event that is known already is marked as repeated, and no trigger is asked about it; what was decided on the others stands,
         even where a repetition comes out only at the commit. Raises `EventflowError` for what is no observation, for an event without
-        identity, and for an identity to forget or keep that the journal doesn't have; `ValueNotStorable` for what JSON can't carry.
+        identity; `ValueNotStorable` for what JSON can't carry. An identity to forget or keep that the journal doesn't have is left out.
         """
         observed.check_observation(source, observation)
-        moved = observed.cursor(source, observation.cursor)
+        moved = observed.cursor(source, observation.cursor, cursor)
         events = observed.by_identity(source, observation.events)
         missed = observed.by_identity(source, (event for event in observation.missed if event.id not in events))
         known = observed.known(source, observation)
         taken = set(await JournalSeen(self._ports.journal, source).of((*events, *missed, *known)))
         decided = {name: () if name in taken else self.decide(event) for name, event in events.items()}
         passed = {name: () if name in taken else self._pass_over(event) for name, event in missed.items()}
-        told = (*observed.marks(source, observation), *_moved(source, cursor, moved))
+        told = (*await self._marks(source, observation, {*events, *missed, *known} - taken), *_moved(source, cursor, moved))
         await self.commit(Plan(source, {**decided, **passed}, known, told, frozenset(missed)), taken)
         return moved
 
@@ -100,15 +101,33 @@ class Dispatch:
         recorded = observed.recorded(event.source, event, name)
         return (recorded, *(fact for trigger in self._of(event) for fact in decide(trigger, event, name, self._intake)))
 
-    async def commit(self, plan: Plan, taken: set[str]) -> None:
-        """Commit a plan, of whose identities some are known to be taken; those that turn out to be are added."""
+    async def commit(self, plan: Plan, taken: set[str], on_repeated: Callable[[str], Awaitable[None]] | None = None) -> None:
+        """Commit a plan, of whose identities some are known to be taken; those that turn out to be are added.
+
+        `on_repeated` is asked about each of these first: what it raises leaves nothing of the plan.
+        """
         while happened := plan.facts(taken):
             try:
                 await self._commit(happened, plan.missed)
             except Refused as refused:
-                taken.add(plan.repeated(refused, taken))
+                name = plan.repeated(refused, taken)
+                if on_repeated is not None:
+                    await on_repeated(name)
+                taken.add(name)
             else:
                 break
+
+    async def _marks(self, source: str, observation: Observation[Any], new: Collection[str]) -> list[Fact]:
+        """Give what an observation says of identities that are taken, but for those that are taken for good, or not at all."""
+        marks = observed.marks(source, observation)
+        names = tuple(name for mark in marks for name in mark.ids if name not in new)
+        known = {row.id for row in await self._ports.journal.select(SeenRow, source=source, id=names)} | {*new} if names else new
+        strange = set(names) - {*known} - await JournalSeen(self._ports.journal, source).of(names)
+        for name in sorted(strange):
+            error = EventflowError(f"it tells that {name!r} is gone or back, but the journal has no such identity")
+            self._ports.instrument.troubled(f"sensor {source}", error)
+        marked = (msgspec.structs.replace(mark, ids=tuple(name for name in mark.ids if name in known)) for mark in marks)
+        return [mark for mark in marked if mark.ids]
 
     def _pass_over(self, event: Event[Any]) -> tuple[Fact, ...]:
         name = self._intake.new_id()

@@ -18,7 +18,6 @@ from eventflow.definition.pipelines import Call, Pipeline, checked_call
 from eventflow.engine.cancels import Cancels, orphans
 from eventflow.engine.catalogue import Catalogue
 from eventflow.engine.dispatch import Dispatch
-from eventflow.engine.groups import unwrapped
 from eventflow.engine.handle import Run
 from eventflow.engine.intake import Intake
 from eventflow.engine.limits import Limits
@@ -32,6 +31,7 @@ from eventflow.engine.repeats import Repeats
 from eventflow.engine.reruns import RerunPlan
 from eventflow.engine.resolutions import Resolutions
 from eventflow.engine.results import result_of
+from eventflow.engine.retention import RETENTION
 from eventflow.engine.steps import accepted, whole
 from eventflow.engine.supervisor import Supervisor
 from eventflow.engine.surroundings import Surroundings
@@ -40,6 +40,7 @@ from eventflow.engine.waits import Waiting, Waits
 from eventflow.errors import EngineClosed, InvalidRequest, NotFound
 from eventflow.events import Event
 from eventflow.facts import Fact, Unit
+from eventflow.groups import unwrapped
 from eventflow.ports import Ports, Sensor
 from eventflow.projections import GraphRow, PipelineRow, RateRow, RunRow
 from eventflow.triggers import Trigger
@@ -60,6 +61,7 @@ class Engine:
         *,
         sensors: Iterable[Sensor[Any]] = (),
         triggers: Iterable[Trigger[Any]] = (),
+        retention: int = RETENTION,
         resources: Mapping[str, float] | None = None,
     ) -> None:
         self._ports = ports
@@ -75,8 +77,10 @@ class Engine:
         self._intake.on_events = self._waits.happened
         self._triggers = tuple(triggers)
         dispatch = Dispatch(ports, self._intake, self._triggers)
-        self._publishing = Publishing(ports, self._intake, dispatch)
-        self._supervisor = Supervisor(ports, dispatch, sensors)
+        self._supervisor = Supervisor(ports, dispatch, sensors, retention=retention)
+        watched = [sensor.name for sensor in self._supervisor]
+        self._publishing = Publishing(ports, self._intake, dispatch, watched=watched, retention=retention)
+        self._retention = retention
         self._surroundings = Surroundings(self._waits, self._intake, self._cancel_children)
         self._tasks: TaskGroup | None = None
         self._recovered = asyncio.Event()
@@ -97,6 +101,11 @@ class Engine:
     def sensors(self) -> Supervisor:
         """The sensors that the engine observes, to be paused, resumed and poked."""
         return self._supervisor
+
+    @property
+    def retention(self) -> int:
+        """How long, in microseconds, the identity of an event is kept that is gone from its source."""
+        return self._retention
 
     @property
     def pipelines(self) -> tuple[Pipeline[..., Any], ...]:
@@ -325,6 +334,7 @@ class Engine:
             if row.state == states.SUSPENDED and (self._waits.count(row.run) < row.waiting or has_unwanted_map(recorded.nodes)):
                 self._runs.wake(row.run)
         await self._runs.admit_all()
+        await self._supervisor.recall()
         self._recovered.set()
 
     async def _left_open(self) -> list[RunRow]:

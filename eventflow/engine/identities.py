@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping
 
-from eventflow.ports import Journal
+from eventflow.ids import whole_number
+from eventflow.ports import Above, Below, Journal
 from eventflow.projections import SeenRangeRow, SeenRow
 
 
@@ -24,15 +26,11 @@ class JournalSeen:
         if not ids:
             return frozenset()
         taken = {row.id for row in await self._journal.select(SeenRow, source=self._source, id=tuple(ids))}
-        numbers = [(number, name) for name in ids if name not in taken and (number := whole_number(name)) is not None]
-        if numbers:
-            ranges = await self._journal.select(SeenRangeRow, source=self._source)
-            taken |= {name for number, name in numbers if any(row.low <= number <= row.high for row in ranges)}
-        return frozenset(taken)
+        numbers = {number: name for name in ids if name not in taken and (number := whole_number(name)) is not None}
+        return frozenset(taken | {numbers[number] for number in await self._in_ranges(numbers)} if numbers else taken)
 
-
-def whole_number(identity: str) -> int | None:
-    """Give an identity as the number that it is written as, if it is one that a range can hold: `4711`, not `04711` or `+4711`."""
-    if not (identity.isascii() and identity.isdigit() and len(identity) <= 18) or (identity[0] == "0" and identity != "0"):
-        return None
-    return int(identity)
+    async def _in_ranges(self, numbers: Collection[int]) -> list[int]:
+        least, most = min(numbers), max(numbers)
+        ranges = await self._journal.select(SeenRangeRow, source=self._source, order="low", low=Below(most + 1), high=Above(least - 1))
+        lows = [row.low for row in ranges]
+        return [number for number in numbers if (place := bisect_right(lows, number)) and number <= ranges[place - 1].high]

@@ -10,7 +10,6 @@ import msgspec
 from eventflow import codec, facts
 from eventflow.errors import EventflowError, ValueNotStorable
 from eventflow.events import Event, Observation
-from eventflow.facts import Fact
 
 FactT = TypeVar("FactT", facts.EventRecorded, facts.IdentitiesKnown, facts.IdentitiesForgotten, facts.IdentitiesKept)
 
@@ -46,15 +45,17 @@ def known(source: str, observation: Observation[Any]) -> list[str]:
     return [name for name in dict.fromkeys(told.ids) if name not in taken]
 
 
-def marks(source: str, observation: Observation[Any]) -> list[Fact]:
+def marks(source: str, observation: Observation[Any]) -> list[facts.IdentitiesForgotten | facts.IdentitiesKept]:
     """Give what an observation says of identities that are taken already. Raises `ValueNotStorable`."""
     forgotten = _storable(source, facts.IdentitiesForgotten(source, observation.forget))
     kept = _storable(source, facts.IdentitiesKept(source, observation.keep))
     return [mark for mark in (forgotten, kept) if mark.ids]
 
 
-def cursor(source: str, value: object) -> bytes:
-    """Give a cursor as canonical JSON. Raises `ValueNotStorable`."""
+def cursor(source: str, value: object, before: bytes) -> bytes:
+    """Give a cursor as canonical JSON, the one before where none is given. Raises `ValueNotStorable`."""
+    if value is msgspec.UNSET:
+        return before
     try:
         return codec.encode(value)
     except ValueNotStorable as error:

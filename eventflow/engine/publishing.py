@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from eventflow.engine import observed
 from eventflow.engine.dispatch import Dispatch, Plan
 from eventflow.engine.identities import JournalSeen
 from eventflow.engine.intake import Intake
+from eventflow.engine.retention import Retention
 from eventflow.errors import EventConflict, EventflowError, InvalidRequest, ValueNotStorable
 from eventflow.events import Event
 from eventflow.facts import Fact
@@ -33,13 +34,20 @@ class Published:
     duplicate: bool
 
 
+MOST = 1_000
+"""Events that are published together, at most: they are one transaction."""
+
+
 class Publishing:
     """Takes events by hand: each durable, with what its triggers decided, before its publisher hears of it."""
 
-    def __init__(self, ports: Ports, intake: Intake, dispatch: Dispatch) -> None:
+    def __init__(self, ports: Ports, intake: Intake, dispatch: Dispatch, *, watched: Collection[str], retention: int) -> None:
         self._ports = ports
         self._intake = intake
         self._dispatch = dispatch
+        self._watched = frozenset(watched)
+        self._kept = retention
+        self._retentions: dict[str, Retention] = {}
         self._under_way: dict[tuple[str, str], anyio.Event] = {}
 
     async def publish(self, events: Sequence[Event[Any]]) -> list[Published]:
@@ -51,14 +59,22 @@ class Publishing:
         self._intake.check_open()
         source, given = _checked(events)
         async with self._alone(source, given):
+            await self._retain(source)
             taken = set(await JournalSeen(self._ports.journal, source).of(tuple(given)))
             known = await self._published(source, given, taken)
             decided = {name: () if name in taken else self._dispatch.decide(event) for name, event in given.items()}
-            before = frozenset(taken)
-            await self._dispatch.commit(Plan(source, decided, is_pushed=True), taken)
-            known |= await self._published(source, given, taken - before)
-        fresh = {name: _fired(happened) for name, happened in decided.items() if name not in taken}
-        return [{**known, **fresh}[event.id] for event in events]
+
+            async def compare(name: str) -> None:
+                known.update(await self._published(source, given, [name]))
+
+            await self._dispatch.commit(Plan(source, decided, is_pushed=True), taken, compare)
+        known |= {name: _fired(happened) for name, happened in decided.items() if name not in taken}
+        return [known[event.id] for event in events]
+
+    async def _retain(self, source: str) -> None:
+        """Free the identities whose time is over of a source that no sensor watches, which would do it else."""
+        if source not in self._watched:
+            await self._retentions.setdefault(source, Retention(self._ports, source, self._kept)).look()
 
     @asynccontextmanager
     async def _alone(self, source: str, names: Iterable[str]) -> AsyncGenerator[None]:
@@ -99,17 +115,28 @@ class Publishing:
 def _checked(events: Sequence[Event[Any]]) -> tuple[str, Mapping[str, Event[Any]]]:
     """Give the source of events, and the events by their ids. Raises `InvalidRequest`."""
     for event in events:
-        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance] - what is published may be anything
-            raise InvalidRequest(f"{type(event).__name__} is no event: publish an Event(id=..., source=..., type=..., time=..., data=...)")
-        if mistake := ids.misnamed(event.source, "source of events"):
-            raise InvalidRequest(mistake)
-    sources = {event.source for event in events}
-    if len(sources) != 1:
-        raise InvalidRequest("events that are published together are of one source")
+        _check(event)
+    if len({event.source for event in events}) != 1 or len(events) > MOST:
+        raise InvalidRequest(f"events that are published together are of one source, and at most {MOST:,}")
+    source = events[0].source
     try:
-        return events[0].source, observed.by_identity(events[0].source, events)
+        given = observed.by_identity(source, events)
+    except ValueNotStorable as error:
+        raise InvalidRequest(str(error)) from error
     except EventflowError as error:
         raise InvalidRequest("an event needs an id of its own: by that it is known where it comes twice") from error
+    for event in events:
+        first = given[event.id]
+        if event is not first and not _is_same(observed.recorded(source, first, ""), event):
+            raise EventConflict(f"two events with the id {event.id!r} say different things: nothing was recorded")
+    return source, given
+
+
+def _check(event: object) -> None:
+    if not isinstance(event, Event):
+        raise InvalidRequest(f"{type(event).__name__} is no event: publish an Event(id=..., source=..., type=..., time=..., data=...)")
+    if mistake := ids.misnamed(event.source, "source of events"):
+        raise InvalidRequest(mistake)
 
 
 def _is_same(first: facts.EventRecorded, event: Event[Any]) -> bool:

@@ -3,34 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from eventflow import durations, facts
-from eventflow.engine.identities import whole_number
+from eventflow.durations import Duration
 from eventflow.facts import Fact, Unit
-from eventflow.ports import Ports
+from eventflow.ids import whole_number
+from eventflow.ports import Below, Ports
 from eventflow.projections import SeenRangeRow, SeenRow
 
 RETENTION = durations.microseconds("30d")
-"""How long the identity of an event that is gone from its source is kept."""
+"""How long the identity of an event that is gone from its source is kept, unless something else is said."""
+
+SHORTEST = durations.seconds("7d")
+"""The shortest that may be said, in seconds: senders come again for days."""
 
 _PAUSE = durations.seconds("1d")
 _CHUNK = 500
+_PAGE = 20_000
+"""Identities that are read at once: a source may have millions."""
 
 _SHORTEST_RANGE = 16
 """Fewer whole numbers in a row stay as they are."""
+
+
+def checked_retention(retention: Duration) -> int:
+    """Give a retention in microseconds. Raises `ValueError` for one that is too short, or is no length of time."""
+    if durations.seconds(retention) < SHORTEST:
+        raise ValueError(f"retention={retention!r} is too short: use at least '7d', for senders come again for days")
+    return durations.microseconds(retention)
 
 
 class Retention:
     """Frees the identities of one source whose time is over, and makes ranges of those that are whole numbers and taken for good.
 
     It looks where its sensor rests, between two observations: never between a sensor's own look at the identities and the commit of what
-    it made of them.
+    it made of them. `kept` is the retention in microseconds.
     """
 
-    def __init__(self, ports: Ports, source: str) -> None:
+    def __init__(self, ports: Ports, source: str, kept: int = RETENTION) -> None:
         self._ports = ports
         self._source = source
+        self._kept = kept
         self._due = -math.inf
 
     async def look(self) -> None:
@@ -39,18 +53,23 @@ class Retention:
         if now < self._due:
             return
         self._due = now + _PAUSE
-        rows = await self._ports.journal.select(SeenRow, source=self._source)
-        expired = self._expired(rows)
-        for start in range(0, len(expired), _CHUNK):
-            await self._commit(facts.IdentitiesExpired(self._source, tuple(expired[start : start + _CHUNK])))
-        ranges = await self._ports.journal.select(SeenRangeRow, source=self._source)
-        kept = sorted(number for row in rows if row.forgotten_at is None and (number := whole_number(row.id)) is not None)
-        for compacted in _compacted(self._source, kept, {row.high: row.low for row in ranges}):
-            await self._commit(compacted)
+        while expired := await self._expired():
+            await self._commit(facts.IdentitiesExpired(self._source, expired))
+        while compacted := await self._compacted():
+            for ranges in compacted:
+                await self._commit(ranges)
 
-    def _expired(self, rows: Iterable[SeenRow]) -> list[str]:
-        before = self._ports.clock.now() - RETENTION
-        return [row.id for row in rows if row.forgotten_at is not None and row.forgotten_at < before]
+    async def _expired(self) -> tuple[str, ...]:
+        before = Below(self._ports.clock.now() - self._kept)
+        rows = await self._ports.journal.select(SeenRow, source=self._source, forgotten_at=before, order="forgotten_at", limit=_CHUNK)
+        return tuple(row.id for row in rows)
+
+    async def _compacted(self) -> list[facts.IdentitiesCompacted]:
+        """Give what becomes ranges of the first identities: those that begin with a digit are among the first."""
+        rows = await self._ports.journal.select(SeenRow, source=self._source, forgotten_at=None, limit=_PAGE)
+        numbers = sorted(number for row in rows if (number := whole_number(row.id)) is not None)
+        ranges = await self._ports.journal.select(SeenRangeRow, source=self._source) if numbers else []
+        return list(_compacted(self._source, numbers, {row.high: row.low for row in ranges}))
 
     async def _commit(self, happened: Fact) -> None:
         await self._ports.journal.commit(Unit(self._ports.clock.now(), (happened,)))

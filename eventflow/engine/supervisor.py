@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
 
 from eventflow.engine.dispatch import Dispatch
-from eventflow.engine.groups import unwrapped
+from eventflow.engine.retention import RETENTION
 from eventflow.engine.watch import Watch
 from eventflow.errors import NotFound
+from eventflow.groups import unwrapped
 from eventflow.ports import Ports, Sensor, Watcher
 
 
 class Supervisor:
     """All sensors of an engine, which it observes for as long as `run` isn't cancelled."""
 
-    def __init__(self, ports: Ports, dispatch: Dispatch, sensors: Iterable[Sensor[Any]] = ()) -> None:
-        self._watches = {sensor.name: Watch(sensor, ports, dispatch) for sensor in sensors}
+    def __init__(self, ports: Ports, dispatch: Dispatch, sensors: Iterable[Sensor[Any]] = (), *, retention: int = RETENTION) -> None:
+        root = Path.cwd()  # once: the current folder is whatever a task makes it
+        self._watches = {sensor.name: Watch(sensor, ports, dispatch, root=root, retention=retention) for sensor in sensors}
 
     def __iter__(self) -> Iterator[Sensor[Any]]:
         return (watch.sensor for watch in self._watches.values())
@@ -26,6 +29,11 @@ class Supervisor:
     def __getitem__(self, name: str) -> Sensor[Any]:
         """Give a sensor by its name. Raises `NotFound`, naming those there are."""
         return self._watch(name).sensor
+
+    async def recall(self) -> None:
+        """Learn from the journal how the sensors are: from then on it is known which of them are paused."""
+        for watch in self._watches.values():
+            await watch.health()
 
     async def run(self, watcher: Watcher) -> None:
         """Observe until cancelled. Raises `JournalError` where the journal has failed."""
@@ -52,6 +60,10 @@ class Supervisor:
     def is_paused(self, name: str) -> bool:
         """Tell whether a sensor is paused. Raises `NotFound`."""
         return self._watch(name).is_paused
+
+    async def looked(self, name: str) -> None:
+        """Return once a sensor has looked for the first time since the engine began. Raises `NotFound`."""
+        await self._watch(name).looked.wait()
 
     def looked_at(self, name: str) -> int | None:
         """Give when a sensor last told that it had looked, microseconds UTC; None where it hasn't since the engine began."""

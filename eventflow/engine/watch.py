@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncGenerator, AsyncIterator, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import anyio
@@ -22,21 +23,28 @@ from eventflow.events import Observation
 from eventflow.ports import Journal, Ports, Sensor, Watcher, World
 from eventflow.projections import CursorRow
 
+_PATIENCE = 60.0
+"""Seconds that a first look is left to itself, however often its sensor is poked."""
+
 
 class Watch:
     """Observes one sensor: again where it fails, not while it is paused, and anew when it is poked."""
 
-    def __init__(self, sensor: Sensor[Any], ports: Ports, dispatch: Dispatch) -> None:
+    def __init__(self, sensor: Sensor[Any], ports: Ports, dispatch: Dispatch, *, root: Path, retention: int) -> None:
         self.sensor = sensor
+        self.looked = anyio.Event()
         self.looked_at: int | None = None
+        self._root = root
         self._ports = ports
         self._dispatch = dispatch
         self._backoff = Backoff(ports.random)
-        self._retention = Retention(ports, sensor.name)
+        self._retention = Retention(ports, sensor.name, retention)
         self._health: SensorHealth | None = None
         self._news = anyio.Event()
         self._scope: anyio.CancelScope | None = None
         self._anew = False
+        self._looking_since: float | None = None
+        self._switching = anyio.Lock()
 
     @property
     def is_paused(self) -> bool:
@@ -45,7 +53,7 @@ class Watch:
 
     async def keep(self, watcher: Watcher) -> None:
         """Observe until cancelled; where that fails, say so, wait, and observe again."""
-        health = await self._known_health()
+        health = await self.health()
         while True:
             try:
                 await self._until_resumed(health)
@@ -63,35 +71,39 @@ class Watch:
                 with self._interruptible():
                     await self._ports.clock.sleep(self._backoff.wait(failed))
             except _Anew:
-                self._backoff.reset()
+                continue
 
-    async def pause(self, reason: str) -> None:
-        """Have it look no more: durably, once this returns."""
-        health = await self._known_health()
-        if not health.is_paused:
-            try:
-                await health.pause(reason)
-            finally:  # whoever asked may be gone: it is committed all the same
-                self._begin_anew()
-
-    async def resume(self) -> None:
-        """Let it go on: durably, once this returns. Nothing where it isn't paused."""
-        health = await self._known_health()
-        if health.is_paused:
-            try:
-                await health.resume()
-            finally:  # as above
-                self._begin_anew()
-
-    def poke(self) -> None:
-        """Have it look at once."""
-        self._begin_anew()
-
-    async def _known_health(self) -> SensorHealth:
+    async def health(self) -> SensorHealth:
+        """Give the sensor's health, which is read from the journal at the first time."""
         if self._health is None:
             health = await SensorHealth.of(self.sensor, self._ports)
             self._health = self._health or health
         return self._health
+
+    async def pause(self, reason: str) -> None:
+        """Have it look no more: durably, once this returns."""
+        async with self._switching:
+            health = await self.health()
+            if not health.is_paused:
+                try:
+                    await health.pause(reason)
+                finally:  # whoever asked may be gone: it is committed all the same
+                    self._begin_anew()
+
+    async def resume(self) -> None:
+        """Let it go on: durably, once this returns. Nothing where it isn't paused."""
+        async with self._switching:
+            health = await self.health()
+            if health.is_paused:
+                try:
+                    await health.resume()
+                finally:  # as above
+                    self._begin_anew()
+
+    def poke(self) -> None:
+        """Have it look at once; nothing where it is having a first look: it would never end if it were begun anew again and again."""
+        if self._looking_since is None or self._ports.clock.monotonic() - self._looking_since > _PATIENCE:
+            self._begin_anew()
 
     async def _until_resumed(self, health: SensorHealth) -> None:
         while health.is_paused:
@@ -103,6 +115,7 @@ class Watch:
     async def _observe(self, health: SensorHealth, watcher: Watcher) -> NoReturn:
         journal, name = self._ports.journal, self.sensor.name
         await self._retention.look()
+        begun = self._looking_since = self._ports.clock.monotonic()
         cursor = await _cursor(journal, name)
         observations = _started(self.sensor.observe(codec.decode(cursor), JournalSeen(journal, name), self._world(watcher)))
         try:
@@ -112,11 +125,14 @@ class Watch:
                     observation = await _next(observations)
                 self._ports.instrument.reached("engine.sensor.observed")
                 cursor = await self._dispatch.accept(name, observation, cursor)
-                self.looked_at = self._ports.clock.now()
+                self.looked_at, self._looking_since = self._ports.clock.now(), None
+                self.looked.set()
                 health.recovered(observation.lagging)
-                self._backoff.reset()
                 await self._retention.look()
         finally:
+            if self._looking_since is None:
+                self._backoff.lasted(self._ports.clock.monotonic() - begun)
+            self._looking_since = None
             with health.watched():
                 await _close(observations)
 
@@ -149,6 +165,7 @@ class Watch:
             watcher=watcher,
             instrument=ports.instrument,
             journal=ports.journal,
+            root=self._root,
         )
 
 
@@ -181,6 +198,8 @@ async def _next(observations: AsyncIterator[Observation[Any]]) -> Observation[An
         return await anext(observations)
     except StopAsyncIteration:
         raise EventflowError("it ended: a sensor's observe() must go on for ever") from None
+    except (EngineClosed, JournalError) as error:  # of another engine, perhaps; where ours has failed, whoever writes next hears of it
+        raise EventflowError(f"it raised {type(error).__name__}: {error}") from error
 
 
 async def _close(observations: AsyncIterator[object]) -> None:

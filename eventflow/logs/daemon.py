@@ -13,12 +13,12 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from eventflow import escapes, facts, states
-from eventflow.definition import places
 from eventflow.durations import SECOND
+from eventflow.engine.failures import failure
+from eventflow.errors import EventflowError
 from eventflow.facts import Fact, Record
 from eventflow.logs.writer import Writer
 from eventflow.ports import Clock, Instrument
-from eventflow.secret import without_secrets
 
 MOST_WAITING = 10_000
 """Lines that wait for a terminal or a pipe which takes nothing. What comes beyond is left out: the engine never waits for its log."""
@@ -49,7 +49,10 @@ class DaemonLog(Instrument):
             self._note(record.fact, record.at)
 
     def troubled(self, place: str, error: BaseException) -> None:
-        self.say("warning", "trouble", where=place, error=_text(error), line=places.of_error(error))
+        told = failure(error)
+        said = f"{told.type}: {told.message}" if told.message else told.type
+        traceback = None if isinstance(error, EventflowError) else told.traceback  # ours say all there is to know in their words
+        self.say("warning", "trouble", where=place, error=said, line=told.where, exception=traceback)
 
     def _tell(self, at: int, level: str, event: str, **values: object) -> None:
         told = {name: value for name, value in values.items() if value is not None}
@@ -157,7 +160,8 @@ class _Sink:
 
 def _logger(put: Callable[[str], None], *, is_terminal: bool) -> FilteringBoundLogger:
     """Give a logger of our own, which what the user's code configures doesn't touch."""
-    render: Processor = structlog.dev.ConsoleRenderer(timestamp_key="at") if is_terminal else structlog.processors.JSONRenderer()
+    pretty = structlog.dev.ConsoleRenderer(timestamp_key="at", exception_formatter=structlog.dev.plain_traceback)
+    render: Processor = pretty if is_terminal else structlog.processors.JSONRenderer()
     processors: list[Processor] = [structlog.processors.add_log_level, *([_escaped] if is_terminal else []), render]
     logger: Any = structlog.wrap_logger(
         _Sink(put),
@@ -170,11 +174,8 @@ def _logger(put: Callable[[str], None], *, is_terminal: bool) -> FilteringBoundL
 
 
 def _escaped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    return {name: escapes.line(value) if isinstance(value, str) else value for name, value in event.items()}
+    return {name: _escape(name, value) if isinstance(value, str) else value for name, value in event.items()}
 
 
-def _text(error: BaseException) -> str:
-    try:
-        return without_secrets(f"{type(error).__name__}: {error}")
-    except Exception:  # noqa: BLE001 - an exception of the user's may not even have a text
-        return type(error).__name__
+def _escape(name: str, value: str) -> str:
+    return escapes.block(value) if name == "exception" else escapes.line(value)

@@ -13,6 +13,7 @@ from eventflow.definition.waits import data_of
 from eventflow.engine.resources import Resources
 from eventflow.errors import DefinitionError
 from eventflow.project.contents import Contents, Found
+from eventflow.project.names import wrong_names
 from eventflow.triggers import Trigger
 
 
@@ -36,6 +37,8 @@ def mistakes_in(found: Contents, resources: Mapping[str, float], *, is_whole: bo
     mistakes += _twice("triggers", found.triggers)
     for trigger in found.triggers:
         mistakes += (f"{trigger.place}: trigger {trigger.value.name!r} {wrong}" for wrong in _in_trigger(trigger.value, found, is_whole))
+    if is_whole and not broken:
+        mistakes += wrong_names(found)
     return mistakes
 
 
@@ -63,14 +66,22 @@ def _in_trigger(trigger: Trigger[Any], found: Contents, is_whole: bool) -> Itera
         ("on", "sensor", trigger.on, found.sensors, "sensors/"),
         ("run", "pipeline", trigger.run, found.pipelines, "pipelines/"),
     ):
-        if is_whole and not any(one.value is value for one in known):
+        if is_whole and not isinstance(value, str) and not any(one.value is value for one in known):
             yield f"has {option}={value!r}, which is no {kind} of this project: give it a name of its own in a module of {folder}"
     if trigger.params is None and any(one.value is trigger.run for one in found.pipelines):
-        yield from _unfilled(trigger)
+        yield from _unfilled(trigger, _sensor(trigger.on, found))
 
 
-def _unfilled(trigger: Trigger[Any]) -> Iterator[str]:
-    data = _data_type(trigger.on)
+def _sensor(on: object, found: Contents) -> object:
+    """Give the sensor that a trigger is on, also where it was given as its name; None where there is none."""
+    if not isinstance(on, str):
+        return on
+    sound = (one.value for one in found.sensors if not any(triggers.mistakes_in(one.value)))
+    return next((sensor for sensor in sound if sensor.name == on), None)
+
+
+def _unfilled(trigger: Trigger[Any], sensor: object) -> Iterator[str]:
+    data = _data_type(sensor)
     if data is None:
         return
     try:
@@ -81,7 +92,7 @@ def _unfilled(trigger: Trigger[Any]) -> Iterator[str]:
     if missing:
         named = ", ".join(map(repr, missing))
         yield (
-            f"has no params, and the events of sensor {trigger.on.name!r} carry {annotations.text(data)}, which has no {named} "
+            f"has no params, and the events of sensor {trigger.source!r} carry {annotations.text(data)}, which has no {named} "
             f"for pipeline {trigger.run.name!r}: say params=lambda event: {{{missing[0]!r}: ...}}"
         )
 

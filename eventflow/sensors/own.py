@@ -14,6 +14,7 @@ from eventflow.errors import EventflowError
 from eventflow.events import Event, Observation
 from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
+from eventflow.sensors.portions import portions
 
 __all__ = ["OwnSensor", "sensor"]
 
@@ -26,8 +27,6 @@ Yielded: TypeAlias = Event[D] | Observation[D] | Sequence[Event[D]]
 """What a function under `@sensor` may yield."""
 
 _TAKES = ("cursor", "seen", "world")
-_CHUNK = 500
-"""Events of one observation, which is one transaction."""
 
 
 class OwnSensor(Generic[D_co, F_co]):
@@ -77,8 +76,8 @@ class OwnSensor(Generic[D_co, F_co]):
             return
         listed = cast("Sequence[object]", result if isinstance(result, list | tuple) else [result])
         events = tuple(self._check(event) for event in listed)
-        for start in range(0, len(events) or 1, _CHUNK):
-            yield Observation(events=events[start : start + _CHUNK], cursor=cursor)
+        for portion in portions(events) if events else [()]:
+            yield Observation(events=tuple(portion), cursor=cursor)
 
     def _check(self, event: object) -> Event[Any]:
         if not isinstance(event, Event):

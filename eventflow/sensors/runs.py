@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import Any, Literal, Protocol, cast
 
 import msgspec
 
-from eventflow import durations, facts, states
+from eventflow import facts, states
 from eventflow.definition.pipelines import Pipeline
 from eventflow.definition.places import naming_the_line, user_place
 from eventflow.durations import SECOND, Duration
 from eventflow.events import Event, Observation
 from eventflow.facts import Fact, Inline
 from eventflow.ids import misnamed
-from eventflow.ports import Above, Below, Hint, JournalView, Seen, World
+from eventflow.ports import Above, Below, Hint, JournalView, References, Seen, World
 from eventflow.projections import RunRow
+from eventflow.sensors.options import choice, length, name_of
 from eventflow.sensors.waiting import News, news_or
 
 __all__ = ["RunEnded", "RunSensor"]
@@ -30,7 +31,6 @@ _PAGE = 200
 
 _HEARTBEAT = 60.0
 _SHORTEST_REST = 0.05
-_LEAST_DEADLINE = 1.0
 _REST = 3
 """The sensor rests three times as long as it looked, so that thousands of commits a second don't mean as many looks."""
 
@@ -75,11 +75,9 @@ class RunSensor:
     def __init__(self, name: str, of: Pipelines | Collection[Pipelines], *, on: On = "succeeded", deadline: Duration | None = None) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
-            self.name = name
+            self.name = name_of(name)
             self.pipelines = _names(of)
-            self.on = _on(on)
+            self.on = choice("on", on, On)
             self._deadline = _deadline(self.on, deadline)
 
     def __repr__(self) -> str:
@@ -90,6 +88,15 @@ class RunSensor:
         upto = self._upto(cursor)
         happened = "was submitted" if self.on == "late" else "ended"
         return "has not looked yet" if upto is None else f"knows every run that {happened} up to fact {upto}"
+
+    @property
+    def refers_to(self) -> References:
+        """The pipelines that it was given: loading a project tells of one that isn't there."""
+        return References(pipelines=self.pipelines)
+
+    async def check(self, world: World) -> None:
+        """Return where the journal, which is all that it looks at, can be read. Its pipelines are checked when the project is loaded."""
+        await world.journal.select(RunRow, limit=1)
 
     async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[RunEnded], None]:  # noqa: ARG002 - the port has it
         """Yield each run as it ends or gets late, for ever, and a heartbeat each minute."""
@@ -268,17 +275,8 @@ def _names(of: Pipelines | Collection[Pipelines]) -> frozenset[str]:
     return frozenset(names)
 
 
-def _on(on: str) -> str:
-    if on not in get_args(On):
-        raise ValueError(f"on={on!r} is unknown: use {', '.join(map(repr, get_args(On)))}")
-    return on
-
-
 def _deadline(on: str, deadline: Duration | None) -> float | None:
     if (on == "late") != (deadline is not None):
         instead = 'give one, as in deadline="2h"' if on == "late" else 'say on="late" as well, or leave it out'
         raise ValueError(f"on={on!r} {'needs' if on == 'late' else 'has no use for'} a deadline: {instead}")
-    length = None if deadline is None else durations.seconds(deadline)
-    if length is not None and length < _LEAST_DEADLINE:
-        raise ValueError(f"deadline={deadline!r} is too short: give at least '1s'")
-    return length
+    return None if deadline is None else length("deadline", deadline, least="1s")

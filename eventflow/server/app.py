@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from eventflow.engine.engine import Engine
 from eventflow.ports import JournalView
+from eventflow.project import Project
 from eventflow.server.changing import Changing
 from eventflow.server.hooks import Hooks
 from eventflow.server.reading import Reading
@@ -31,9 +32,9 @@ def create_hooks_app(engine: Engine) -> Starlette:
     return _starlette([_hooks(Sources(engine.ports.journal, engine))])
 
 
-def create_reading_app(journal: JournalView, *, logs: Logs | None = None) -> Starlette:
-    """Give the API of a journal without an engine, as one reads it when no daemon is at work."""
-    return _app(Sources(journal, logs=logs))
+def create_reading_app(journal: JournalView, *, logs: Logs | None = None, project: Project | None = None) -> Starlette:
+    """Give the API of a journal without an engine, as one reads it when no daemon is at work. `project` is the code, if it is loaded."""
+    return _app(Sources(journal, logs=logs, project=project))
 
 
 def _app(sources: Sources) -> Starlette:

@@ -19,7 +19,7 @@ class PublishedEvent(Answer, frozen=True):
 
 
 class SensorEntry(Answer, frozen=True):
-    """A sensor in a listing. `kind` is its class, null where no daemon is at work, and `state` its health, `since` when and why.
+    """A sensor in a listing. `kind` is its class, null where its code isn't loaded, and `state` its health, `since` when and why.
 
     One that has never looked is `starting`, since null. `looked_at` is when it last looked since the daemon began, `last` the newest event
     of its source, `lag` how long after its own time that came, in microseconds, and `cursor` where it stands, in words.
@@ -49,7 +49,7 @@ class SensorDetail(Answer, frozen=True):
 
     `shown` is how Python shows it, `where` its definition, `interval` the longest time in seconds between two looks, `data` the JSON Schema
     of what its events carry, and `ticks` are the next instants of one that goes by the clock. All of these are null, or empty, where they
-    can't be told or no daemon is at work.
+    can't be told: without a daemon, nothing that takes the code, unless it was loaded for that, and no instants.
     """
 
     sensor: SensorEntry

@@ -11,6 +11,7 @@ from eventflow.engine.engine import Engine
 from eventflow.errors import NoDaemon, NotFound
 from eventflow.logs.files import Page
 from eventflow.ports import JournalView
+from eventflow.project import Project
 
 
 class Logs(Protocol):
@@ -23,12 +24,16 @@ class Logs(Protocol):
 
 @dataclass(frozen=True)
 class Sources:
-    """Where answers come from. Without an `engine` the journal is only read. `stopping` returns once long answers should end early."""
+    """Where answers come from. `stopping` returns once long answers should end early.
+
+    Without an `engine` the journal is only read; a `project` then says what stands in the code: kinds and words of sensors.
+    """
 
     journal: JournalView
     engine: Engine | None = None
     logs: Logs | None = None
     stopping: Callable[[], Awaitable[None]] | None = None
+    project: Project | None = None
 
     @property
     def live(self) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -158,7 +159,7 @@ def until(call: Call, *arguments: str, true: Any) -> Any:
     return found
 
 
-def row(result: Result, start: str) -> str:
+def row(result: Result | subprocess.CompletedProcess[str], start: str) -> str:
     """Give the one line of an output that begins so, with single spaces."""
     (found,) = [" ".join(line.split()) for line in result.stdout.splitlines() if line.strip().startswith(start)]
     return found
@@ -351,22 +352,60 @@ def test_following_loses_nothing_while_many_come_at_once(call: Call) -> None:
 # Without a daemon
 
 
-def test_without_a_daemon_all_is_read_from_the_journal_and_nothing_done(tmp_path: Path) -> None:
+@pytest.fixture
+def ended(tmp_path: Path) -> Call:
+    """Gives what calls commands on a project whose daemon has ended."""
     call = Call(made(tmp_path / "shop"))
     with serving(call.project):
         call.order(7, 0)
         until(call, "sensors", true=lambda known: known[1]["state"] == "healthy")
-    listed = row(call("sensors"), "orders")
-    assert listed.startswith("orders healthy ")
-    assert listed.endswith(" 2")
-    assert row(call("sensors", "show", "orders"), "stands at") == "stands at 2"
-    assert len(data(call("events", "--json"))) == 2
-    assert "refused" in call("events", "-f", "--decision", "refused").stdout
-    assert "sensor orders saw event " in call("why", "orders/0").stdout
+    return call
+
+
+def test_without_a_daemon_all_is_read_from_the_journal_and_nothing_done(ended: Call) -> None:
+    assert len(data(ended("events", "--json"))) == 2
+    assert "refused" in ended("events", "-f", "--decision", "refused").stdout
+    assert "sensor orders saw event " in ended("why", "orders/0").stdout
     for arguments in (
         ("sensors", "pause", "orders"),
         ("sensors", "resume", "orders"),
         ("sensors", "poke", "orders"),
         ("events", "emit", "orders"),
     ):
-        assert "start one with `eventflow serve`" in call(*arguments, code=1).stderr
+        assert "start one with `eventflow serve`" in ended(*arguments, code=1).stderr
+
+
+def test_without_a_daemon_sensors_say_so_first_and_speak_by_the_code(ended: Call, process) -> None:
+    project = ended.project
+    (project / "sensors" / "loud.py").write_text("print('loaded')\n")
+    listed = process("sensors", cwd=project)
+    absent = f"no daemon is at work on {project}/.eventflow: start one with `eventflow serve`. Until then no sensor looks: "
+    assert listed.stderr == f"{absent}this is how they stood when the last one ended\nloaded\n"
+    assert row(listed, "orders").startswith("orders Orders healthy ")
+    assert row(listed, "orders").endswith(" up to line 2")
+    shown = process("sensors", "show", "orders", cwd=project / "sensors")
+    assert shown.stderr.startswith(absent)
+    assert row(shown, "carries") == "carries Order: number, note, file"
+    assert row(shown, "on-order").split()[:2] == ["on-order", "buy"]
+    listing = process("sensors", "--json", cwd=project)
+    assert [(one["sensor"], one["kind"], one["cursor"]) for one in json.loads(listing.stdout)] == [
+        ("orders", "Orders", "up to line 2"),
+        ("quiet", "Orders", "up to line 0"),
+    ]
+
+
+def test_without_a_daemon_and_with_code_that_does_not_load_the_journal_speaks_alone(ended: Call, process) -> None:
+    (ended.project / "sensors" / "shop.py").write_text("1 / 0\n")
+    listed = process("sensors", cwd=ended.project)
+    assert listed.returncode == 0
+    assert listed.stderr.startswith("no daemon is at work on ")
+    assert row(listed, "orders").startswith("orders healthy ")
+    assert row(listed, "orders").endswith(" 2")
+    assert row(process("sensors", "show", "orders", cwd=ended.project), "stands at") == "stands at 2"
+
+
+def test_a_state_folder_of_its_own_is_not_told_in_the_words_of_another_project(ended: Call, process, tmp_path: Path) -> None:
+    kept = ended.project / "kept"
+    shutil.copytree(ended.project / ".eventflow", kept)
+    listed = process("--project", str(kept), "sensors", cwd=tmp_path)
+    assert row(listed, "orders").startswith("orders healthy ")

@@ -27,7 +27,7 @@ from eventflow.testing.ledger import Sent
 from tests.crash.harness import DAEMON, HERE, PATIENCE, SOAK, Project
 from tests.crash.outside import Outside
 
-KILLS = 12 * max(SOAK, 1)
+KILLS = 200 * max(SOAK, 1)
 SECOND = 1_000_000
 OFFERED = {"files": "note-files", "rows": "note-rows", "polls": "note-polls", "hook": "note-hook", "byhand": "note-byhand"}
 TRIGGERS = {source: (trigger,) for source, trigger in {**OFFERED, "ticks": "note-ticks", "ends": "note-ends"}.items()}

@@ -12,9 +12,9 @@ import anyio
 from eventflow import Event, Observation, Trigger, facts
 from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.engine import Engine
-from eventflow.engine.groups import unwrapped
 from eventflow.engine.supervisor import Supervisor
 from eventflow.facts import Fact
+from eventflow.groups import unwrapped
 from eventflow.ports import Hint, Seen, Sensor
 from eventflow.ports import World as Outside
 from eventflow.projections import RunRow

@@ -20,7 +20,7 @@ from eventflow.journal.memory import MemoryJournal
 from eventflow.ports import Instrument
 from eventflow.projections import CursorRow, DecisionRow, EventRow, SeenRow
 from tests.engine.sources import START, Source, decisions, dispatch, event, kinds, runs, seeing
-from tests.engine.world import Hurdle, World, holding, turns
+from tests.engine.world import Hurdle, Journaled, World, holding, turns
 
 FIRES = ["EventRecorded", "GraphRecorded", "RunSubmitted", "DecisionMade"]
 AGAIN = ["EventRecorded", "RunSubmitted", "DecisionMade"]
@@ -211,10 +211,10 @@ class Asked:
         return {"x": 1}
 
 
-async def test_an_event_that_comes_again_is_marked_and_nothing_is_decided_or_asked_anew() -> None:
+async def test_an_event_that_comes_again_is_passed_over_and_nothing_is_decided_or_asked_anew() -> None:
     asked = Asked()
     units = await accepted(seeing("a"), seeing("a", "b"), triggers=[asked.trigger])
-    assert units.of_events() == [FIRES, ["EventRepeated", *AGAIN]]
+    assert units.of_events() == [FIRES, AGAIN]
     assert asked.about == ["where a", "params a", "where b", "params b"]
 
 
@@ -253,10 +253,10 @@ async def accept_with(engine: Engine, observation: Observation[Any], trigger: Tr
     await dispatch(engine, trigger).accept("source", observation, START)
 
 
-async def test_a_repetition_found_at_the_commit_marks_that_event_and_keeps_the_others() -> None:
+async def test_a_repetition_found_at_the_commit_is_passed_over_and_keeps_the_others() -> None:
     asked = Asked()
     world = await taken_meanwhile(asked, seeing("a", "b", "c", "d", cursor=1), "a", "c")
-    assert [fact.id for fact in await world.facts(facts.EventRepeated)] == ["a", "c"]
+    assert await world.facts(facts.EventRepeated) == []
     assert [fact.id for fact in await world.facts(facts.EventRecorded)] == ["b", "d"]
     assert await decisions(world) == [("fires", "fired")] * 2
     assert len(await runs(world)) == 2
@@ -342,12 +342,33 @@ async def test_an_event_may_come_and_go_in_one_observation() -> None:
 
 
 @pytest.mark.parametrize("told", [{"forget": ("x",)}, {"keep": ("x",)}], ids=["forget", "keep"])
-async def test_an_identity_that_the_journal_does_not_have_can_not_be_forgotten_or_kept(told: Any) -> None:
+async def test_an_identity_that_the_journal_does_not_have_is_left_out_and_said(told: Any) -> None:
+    seen = Journaled()
+    world = World(instrument=seen)
+    async with world.engine() as engine:
+        await accept_all(engine, seeing("a", cursor=1, **told))
+    assert [fact.id for fact in await world.facts(facts.EventRecorded)] == ["a"]
+    assert [str(error) for _, error in seen.troubles] == ["it tells that 'x' is gone or back, but the journal has no such identity"]
+
+
+@pytest.mark.parametrize("told", [{"forget": ("7",)}, {"keep": ("7",)}], ids=["forget", "keep"])
+async def test_an_identity_in_a_range_is_taken_for_good(told: Any) -> None:
+    seen = Journaled()
+    world = World(instrument=seen)
+    ranged = facts.IdentitiesCompacted("source", 1, 1, 20)
+    await world.journal.commit(Unit(1, (ranged,)))
+    async with world.engine() as engine:
+        await accept_all(engine, seeing("7", "21", cursor=1, **told))
+    assert [fact.id for fact in await world.facts(facts.EventRecorded)] == ["21"]
+    assert (await world.facts(facts.IdentitiesForgotten, facts.IdentitiesKept), seen.troubles) == ([], [])
+
+
+async def test_an_observation_without_a_cursor_leaves_it_where_it_is() -> None:
     world = World()
     async with world.engine() as engine:
-        with pytest.raises(EventflowError, match="sensor 'source' tells that 'x' is gone or back, but the journal has no such identity"):
-            await accept_all(engine, seeing("a", cursor=1, **told))
-    assert await world.records() == []
+        cursor = await dispatch(engine).accept("source", seeing("a", cursor=7), START)
+        assert await dispatch(engine).accept("source", Observation(events=(event("b"),)), cursor) == cursor == b"7"
+    assert len(await world.facts(facts.CursorMoved)) == 1
 
 
 # What sensors may not yield

@@ -11,7 +11,7 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from eventflow import Event, EventflowError, Observation, Trigger, codec, facts, pipeline, states, task
+from eventflow import Event, Observation, Trigger, codec, facts, pipeline, states, task
 from eventflow.engine.dispatch import Dispatch
 from eventflow.engine.retention import RETENTION, Retention
 from eventflow.ports import Instrument
@@ -105,15 +105,13 @@ class Model:
         self.asked.update(fresh)
         return fresh
 
-    def accept(self, step: Step, fresh: list[str]) -> bool:
-        """Take a step whole, or, where the sensor tells of an identity that nobody knows, not at all."""
+    def accept(self, step: Step, fresh: list[str]) -> None:
+        """Take a step whole. What it says of identities that nobody knows is left out."""
         after = self.seen | {name: None for name in (*fresh, *step.known) if name not in self.seen}
-        if not after.keys() >= {*step.forget, *step.keep}:
-            return False
-        self.seen = after | dict.fromkeys(step.forget, self.now) | dict.fromkeys(step.keep)
+        gone, back = ([name for name in names if name in after] for names in (step.forget, step.keep))
+        self.seen = after | dict.fromkeys(gone, self.now) | dict.fromkeys(back)
         self.cursor = step.cursor
         self.decided += [(name, trigger, outcome) for name in fresh for trigger, outcome in outcomes(name)]
-        return True
 
     def expire(self, now: int) -> None:
         self.now = now
@@ -139,7 +137,7 @@ class Process:
         ]
 
     async def take(self, step: Step, crash: str | None) -> str:
-        """Start, take one observation, let what it fired come to its end, and die: `taken`, `refused`, or the point of an earlier death."""
+        """Start, take one observation, let what it fired come to its end, and die: `taken`, or the point of an earlier death."""
         self._dies.at = crash
         async with self.world.doomed(in_turn, at_once) as engine:
             try:
@@ -147,8 +145,6 @@ class Process:
                 await Dispatch(engine.ports, engine.intake, self._triggers).accept("source", step.observation, await self._cursor())
             except Crash:
                 return crash or ""
-            except EventflowError:
-                return "refused"
             else:
                 await self.rest()
                 return "taken"
@@ -192,7 +188,7 @@ async def _agree(course: list[Step]) -> None:
             outcome = await process.take(step, crash)
             fresh = model.ask(step)
             if outcome != BEFORE:
-                assert model.accept(step, fresh) == (outcome != "refused")
+                model.accept(step, fresh)
     async with process.world.engine(in_turn, at_once):
         await process.rest()
     await _check_events(process, model)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from eventflow import Event, Trigger, facts, pipeline, task, wait_for
@@ -12,6 +13,7 @@ from eventflow.engine.engine import Engine
 from eventflow.engine.publishing import Published
 from eventflow.engine.retention import RETENTION, Retention
 from eventflow.errors import EngineClosed, EventConflict, InvalidRequest, JournalFull
+from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
 from eventflow.projections import DecisionRow, SeenRow
 from tests.engine.sources import START, Source, dispatch, event, kinds, runs, seeing, supervised
@@ -234,3 +236,54 @@ async def test_a_paused_and_a_resumed_sensor_do_not_stop_publishing() -> None:
     async with engine.running(), supervised(engine, []):
         await engine.sensors.pause("source")
         assert (await engine.publish(event("a"))).runs
+
+
+async def test_two_contents_under_one_id_in_one_batch_are_refused() -> None:
+    world = World()
+    engine = make(world)
+    async with engine.running():
+        with pytest.raises(EventConflict, match="two events with the id 'a'"):
+            await engine.publish_all([event("a"), event("b"), event("a", {"x": 2})])
+    assert await world.facts(facts.EventRecorded) == []
+
+
+async def test_more_than_a_transaction_bears_is_refused() -> None:
+    world = World()
+    engine = make(world)
+    async with engine.running():
+        with pytest.raises(InvalidRequest, match="at most 1,000"):
+            await engine.publish_all([event(str(number)) for number in range(1001)])
+
+
+async def test_a_conflict_that_comes_out_at_the_commit_leaves_nothing_of_the_batch() -> None:
+    world = World()
+    inner = world.journal
+    hurdle = Hurdle(inner, "commit", holding(facts.EventRecorded))
+    world.journal = hurdle
+    engine, conflicts = make(world), list[EventConflict]()
+    async with engine.running(), anyio.create_task_group() as tasks:
+
+        async def publish() -> None:
+            try:
+                await engine.publish_all([event("a"), event("b")])
+            except EventConflict as conflict:
+                conflicts.append(conflict)
+
+        tasks.start_soon(publish)
+        await hurdle.reached.wait()
+        other = facts.EventRecorded("e" * 32, "source", "b", "test", 5, msgspec.Raw(b'{"x":9}'))
+        await inner.commit(Unit(1, (other,)))
+        hurdle.open.set()
+    assert len(conflicts) == 1
+    assert [fact.id for fact in await world.facts(facts.EventRecorded)] == ["b"]
+    assert await runs(world) == []
+
+
+async def test_identities_of_a_source_that_no_sensor_watches_are_freed_too() -> None:
+    world = World()
+    engine = make(world)
+    async with engine.running():
+        await engine.publish(event("a", source="nobody"))
+        await world.clock.advance(RETENTION / 1e6 + 60)
+        await engine.publish(event("b", source="nobody"))
+    assert [row.id for row in await world.journal.select(SeenRow)] == ["b"]

@@ -18,7 +18,7 @@ from eventflow.engine.backoff import FIRST_WAIT, LONGEST_WAIT, Backoff
 from eventflow.engine.identities import JournalSeen
 from eventflow.engine.retention import Retention
 from eventflow.engine.supervisor import Supervisor
-from eventflow.errors import JournalDamaged, JournalError, JournalFull, SensorError
+from eventflow.errors import EngineClosed, JournalDamaged, JournalError, JournalFull, SensorError
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
 from eventflow.ports import Seen
@@ -190,10 +190,9 @@ async def test_a_failed_sensor_goes_on_from_its_cursor_with_nothing_lost() -> No
         ),
         (once(Observation(events=(event("a", source="other"),))), "without an id of its own, or with another source"),
         (once(Observation(events=(event(""),))), "without an id of its own"),
-        (once(Observation(forget=("a",))), "the journal has no such identity"),
         (once(5), "yielded int where an Observation belongs"),
     ],
-    ids=["cursor", "data", "source", "id", "forget", "no observation"],
+    ids=["cursor", "data", "source", "id", "no observation"],
 )
 async def test_what_can_not_be_recorded_degrades_the_sensor_with_the_reason(observe: Any, reason: str) -> None:
     world = World()
@@ -274,13 +273,41 @@ async def test_each_wait_is_twice_the_last_up_to_five_minutes_with_a_little_chan
     assert len({wait / bound for wait, bound in zip(failing.waits, bounds, strict=True)}) > 5
 
 
-async def test_a_healthy_observation_makes_the_next_failure_a_first_one() -> None:
+async def test_a_sensor_that_says_that_it_is_there_and_then_fails_rests_longer_each_time() -> None:
     world = World()
-    failing = Failing(world, until=5)
-    async with world.engine() as engine, supervised(engine, [Source("source", failing)]):
-        await world.clock.advance(30)
-    assert [round(wait, 9) <= bound for wait, bound in zip(failing.waits, [1, 2, 4, 8, 1, 2, 4], strict=False)] == [True] * 7
-    assert failing.waits[3] > 4
+    starts: list[float] = []
+
+    async def promises(cursor: object, seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        starts.append(world.clock.monotonic())
+        yield Observation()
+        raise OSError
+
+    async with world.engine() as engine, supervised(engine, [Source("source", promises)]):
+        await world.clock.advance(3600)
+    waits = [after - before for before, after in pairwise(starts)]
+    assert [wait <= bound for wait, bound in zip(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300], strict=False)] == [True] * 10
+    assert waits[8] > 128
+    assert len(await world.facts(facts.SensorChanged)) < 60
+
+
+async def test_a_sensor_that_has_worked_for_a_minute_fails_for_the_first_time() -> None:
+    world = World()
+    starts: list[float] = []
+
+    async def fails_later(cursor: object, seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        starts.append(world.clock.monotonic())
+        if len(starts) == 5:
+            yield Observation()
+            await world.clock.sleep(60)
+            yield Observation()
+        raise OSError
+
+    async with world.engine() as engine, supervised(engine, [Source("source", fails_later)]):
+        await world.clock.advance(90)
+    waits = [after - before for before, after in pairwise(starts)]
+    assert 4 < waits[3] <= 8
+    assert 60 < waits[4] <= 61
+    assert waits[5] <= 2
 
 
 async def test_a_sensor_that_hangs_now_and_then_is_started_again_soon_each_time() -> None:
@@ -292,9 +319,9 @@ async def test_a_sensor_that_hangs_now_and_then_is_started_again_soon_each_time(
         yield Observation()
         await anyio.sleep_forever()
 
-    async with world.engine() as engine, supervised(engine, [Source("source", tires, interval=10)]):
-        await world.clock.advance(100)
-    waits = [after - before - 10 for before, after in pairwise(starts)]
+    async with world.engine() as engine, supervised(engine, [Source("source", tires, interval=100)]):
+        await world.clock.advance(1000)
+    waits = [after - before - 100 for before, after in pairwise(starts)]
     assert len(waits) > 5
     assert max(waits) <= FIRST_WAIT
 
@@ -563,15 +590,42 @@ async def test_a_failed_journal_stops_everything_with_its_own_error() -> None:
 
 
 async def test_a_journal_that_fails_inside_a_sensor_stops_everything_too() -> None:
-    async def asks(cursor: object, seen: Seen) -> AsyncGenerator[Observation[Any]]:
-        raise JournalError("gone")
-        yield
+    class Breaking(MemoryJournal):
+        is_broken = False
 
-    world = World()
+        async def select(self, table: Any, **conditions: Any) -> Any:
+            self.is_broken |= conditions.get("id") == ("a",)
+            if self.is_broken:
+                raise JournalError("gone")
+            return await super().select(table, **conditions)
+
+        def enqueue(self, unit: Unit) -> None:
+            if self.is_broken:
+                raise JournalError("gone")
+            super().enqueue(unit)
+
+    async def asks(cursor: object, seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        await seen.of(["a"])
+        yield Observation()
+
+    world = World(journal=Breaking())
     async with world.engine() as engine:
         supervisor = Supervisor(engine.ports, dispatch(engine), [Source("source", asks)])
         with pytest.raises(JournalError, match="gone"):
             await supervisor.run(NoWatcher())
+
+
+@pytest.mark.parametrize("error", [EngineClosed, JournalError])
+async def test_an_error_of_ours_from_a_sensors_own_code_degrades_it_alone(error: type[Exception]) -> None:
+    async def asks(cursor: object, seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        raise error("another engine's")
+        yield
+
+    world = World()
+    async with world.engine() as engine, supervised(engine, [Source("source", asks), Source("good", beats)]):
+        await turns()
+    assert await healths(world) == [("degraded", f"it raised {error.__name__}: another engine's")]
+    assert await healths(world, "good") == [("healthy", None)]
 
 
 class Disk(MemoryJournal):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import anyio
 import pytest
@@ -16,6 +17,7 @@ from eventflow.engine.retention import Retention
 from eventflow.errors import NotFound, SourceUnreachable
 from eventflow.facts import Unit
 from eventflow.ports import Seen
+from eventflow.ports import World as Outside
 from eventflow.projections import CursorRow, EventRow, SeenRangeRow, SeenRow, SensorRow
 from tests.engine.sources import NoWatcher, Source, decisions, event, healths, once, runs, seeing
 from tests.engine.world import Hurdle, World, holding, turns
@@ -70,20 +72,45 @@ async def test_a_poked_sensor_looks_again_from_its_cursor() -> None:
 
 
 async def test_a_poke_never_cuts_a_commit_and_takes_effect_behind_it() -> None:
-    world, counting = World(), Counting()
+    async def beats_and_counts(cursor: Any, _seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        starts.append(cursor)
+        yield Observation(cursor=cursor)
+        yield seeing(f"e{len(starts)}", cursor=len(starts))
+        await anyio.sleep_forever()
+
+    world, starts = World(), list[Any]()
     hurdle = Hurdle(world.journal, "commit", holding(facts.EventRecorded))
     world.journal = hurdle
-    engine = engine_with(world, Source("source", counting))
+    engine = engine_with(world, Source("source", beats_and_counts))
     async with engine.running(), anyio.create_task_group() as tasks:
         tasks.start_soon(engine.sensors.run, NoWatcher())
         await hurdle.reached.wait()
         engine.sensors.poke("source")
         await turns()
-        assert counting.starts == 1
+        assert starts == [None]
         hurdle.open.set()
-        await world.until(facts.EventRecorded, count=2)
         await world.until(facts.RunSucceeded, count=2)
         tasks.cancel_scope.cancel()
+    assert starts == [None, 1]
+
+
+async def test_a_first_look_is_not_begun_anew_for_a_minute_however_often_it_is_poked() -> None:
+    async def looks_long(cursor: Any, seen: Seen) -> AsyncGenerator[Observation[Any]]:
+        starts.append(world.clock.monotonic())
+        await world.clock.sleep(100)
+        yield Observation()
+        await anyio.sleep_forever()
+
+    world, starts = World(), list[float]()
+    engine = engine_with(world, Source("source", looks_long))
+    async with engine.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.sensors.run, NoWatcher())
+        for _ in range(65):
+            await turns(20)
+            engine.sensors.poke("source")
+            await world.clock.advance(1)
+        tasks.cancel_scope.cancel()
+    assert starts == [0, 61]
 
 
 async def test_a_poke_ends_the_rest_of_a_sensor_that_failed() -> None:
@@ -116,6 +143,27 @@ async def test_who_is_not_there_can_not_be_poked() -> None:
         engine.sensors.poke("inbox")
 
 
+async def test_relative_paths_start_from_where_the_engine_began_whatever_tasks_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Rooted(Source):
+        roots: ClassVar[list[Path]] = []
+
+        def observe(self, cursor: object, seen: Seen, world: Outside) -> Any:
+            self.roots.append(world.root)
+            return super().observe(cursor, seen, world)
+
+    monkeypatch.chdir(tmp_path)
+    world = World()
+    engine = engine_with(world, Rooted("source"))
+    async with engine.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.sensors.run, NoWatcher())
+        await engine.sensors.looked("source")
+        monkeypatch.chdir("/")
+        engine.sensors.poke("source")
+        await turns()
+        tasks.cancel_scope.cancel()
+    assert Rooted.roots == [tmp_path, tmp_path]
+
+
 # Pausing
 
 
@@ -138,9 +186,10 @@ async def test_a_paused_sensor_looks_no_more_until_it_is_resumed() -> None:
 
 async def test_a_pause_outlives_a_restart_and_is_only_noted_once() -> None:
     world, counting = World(), Counting()
-    for _ in range(2):
+    for start in range(2):
         engine = engine_with(world, Source("source", counting))
         async with engine.running(), anyio.create_task_group() as tasks:
+            assert engine.sensors.is_paused("source") is (start == 1)  # known before any sensor has begun
             await engine.sensors.pause("source")
             tasks.start_soon(engine.sensors.run, NoWatcher())
             await turns()
@@ -309,6 +358,35 @@ async def test_what_is_gone_from_its_source_is_in_no_range() -> None:
     await world.journal.commit(Unit(world.clock.now(), (facts.IdentitiesForgotten("source", ("20",)),)))
     assert await compact(world) == [(0, 19), (21, 39)]
     assert [row.id for row in await world.journal.select(SeenRow)] == ["20"]
+
+
+async def test_identities_beyond_a_page_become_ranges_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventflow.engine.retention._PAGE", 100)
+    world = World()
+    await taken(world, *map(str, range(1000, 2000)))
+    await compact(world)
+    assert await world.journal.select(SeenRow) == []
+    assert (await JournalSeen(world.journal, "source").of([str(number) for number in (999, 1000, 1500, 1999, 2000)])) == {"1000", "1500", "1999"}
+
+
+async def test_a_second_pause_is_as_durable_as_the_first() -> None:
+    world = World()
+    hurdle = Hurdle(world.journal, "commit", holding(facts.SensorChanged))
+    world.journal = hurdle
+    engine = engine_with(world, Source("source"))
+    done: list[int] = []
+
+    async def pause(number: int) -> None:
+        await engine.sensors.pause("source")
+        done.append(number)
+
+    async with engine.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(pause, 1)
+        await hurdle.reached.wait()
+        tasks.start_soon(pause, 2)
+        await turns()
+        assert done == []
+        hurdle.open.set()
 
 
 async def test_an_event_in_a_range_is_a_repetition() -> None:

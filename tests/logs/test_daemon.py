@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
@@ -9,6 +10,7 @@ import pytest
 import structlog
 
 from eventflow import facts
+from eventflow.errors import SensorError
 from eventflow.facts import Fact, Failure, Inline, Record
 from eventflow.logs import daemon
 from eventflow.logs.daemon import DaemonLog
@@ -90,7 +92,29 @@ async def test_a_trouble_is_told_with_the_line_to_blame() -> None:
     first, second = (json.loads(line) for line in stream.getvalue().splitlines())
     assert (first["event"], first["where"], first["error"]) == ("trouble", "sensor inbox", "ValueError: broken")
     assert first["line"].startswith(__file__)
-    assert second["error"] == "Untold"
+    assert second["error"].endswith("Untold: (its message can't be shown: RuntimeError)")
+
+
+async def test_what_nobody_foresaw_is_told_with_its_traceback_and_without_credentials() -> None:
+    stream, terminal = io.StringIO(), Terminal()
+    async with DaemonLog(stream, SystemClock()) as log, DaemonLog(terminal, SystemClock()) as shown:
+        for error in (caught(ValueError("https://ada:canary@shop.example is \x1b]52;c;eA==\x07")), caught(SensorError("no shop"))):
+            log.troubled("sensor inbox", error)
+            shown.troubled("sensor inbox", error)
+    foreign, ours = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert foreign["exception"].startswith("Traceback (most recent call last):\n")
+    assert "in caught\n" in foreign["exception"]
+    assert "exception" not in ours
+    assert "canary" not in stream.getvalue() + terminal.getvalue()
+    assert "\x1b]" not in terminal.getvalue()
+    assert "Traceback (most recent call last):\n" in terminal.getvalue()
+
+
+def caught(error: Exception) -> Exception:
+    """Give an exception as it is once it was raised: with a traceback."""
+    with contextlib.suppress(Exception):
+        raise error
+    return error
 
 
 def fail() -> None:

@@ -425,3 +425,101 @@ def test_where_settings_are_wrong_nothing_is_said_about_resources(make: Make) ->
     root = make({"pipelines/numbers.py": USING, "pyproject.toml": "[tool.eventflow]\nthreads = 0\n[tool.eventflow.resources]\ngpu = 2\n"})
     (mistake,) = mistakes(root)
     assert "threads" in mistake
+
+
+REFERRING = """
+from eventflow import AbsenceSensor, FileSensor, RunSensor
+from pipelines.numbers import twice
+
+orders = FileSensor("orders", path="orders")
+"""
+
+
+def referring(make: Make, *lines: str, **more: str) -> Path:
+    return make({"pipelines/numbers.py": PIPELINE, "sensors/watching.py": REFERRING + "\n".join(lines), **more})
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        ("'twcie'", "refers to the pipeline 'twcie', which isn't in this project: did you mean 'twice'?"),
+        ("[twice, 'sell']", "refers to the pipeline 'sell', which isn't in this project: there is twice"),
+    ],
+)
+def test_a_run_sensor_of_a_pipeline_that_is_not_there_is_a_mistake(make: Make, of: str, said: str) -> None:
+    root = referring(make, f'done = RunSensor("done", of={of})')
+    assert mistakes(root) == [f"{line(root, 'sensors/watching.py', 'done =')}: sensor 'done' {said}"]
+
+
+def test_a_run_sensor_of_pipelines_that_are_there_is_none(make: Make) -> None:
+    assert len(load(referring(make, 'done = RunSensor("done", of=[twice])', 'late = RunSensor("late", of="twice")'), {}).sensors) == 3
+
+
+@pytest.mark.parametrize("of", ["ordres", "order", "odrers"])
+def test_an_absence_of_a_source_that_looks_like_a_typo_is_a_mistake(make: Make, of: str) -> None:
+    root = referring(make, f'silent = AbsenceSensor("silent", of="{of}", within="24h")')
+    said = f"sensor 'silent' refers to the events of '{of}', and no sensor bears that name: did you mean 'orders'?"
+    assert mistakes(root) == [f"{line(root, 'sensors/watching.py', 'silent =')}: {said}"]
+
+
+@pytest.mark.parametrize("of", ["orders", "bank", "orders-eu", "orders2", "no-orders"])
+def test_an_absence_of_a_source_of_another_name_is_none(make: Make, of: str) -> None:
+    assert len(load(referring(make, f'silent = AbsenceSensor("silent", of="{of}", within="24h")'), {}).sensors) == 2
+
+
+def test_a_name_that_two_places_bear_is_meant(make: Make) -> None:
+    lines = [f'{name} = AbsenceSensor("{name}", of="ordres", within="24h")' for name in ("silent", "quiet")]
+    assert len(load(referring(make, *lines), {}).sensors) == 3
+
+
+def test_a_trigger_may_be_on_a_source_that_no_sensor_bears(make: Make) -> None:
+    root = referring(make, "from eventflow import Trigger", 'on_word = Trigger("on-word", on="bank", run=twice)')
+    assert [trigger.source for trigger in load(root, {}).triggers] == ["bank"]
+
+
+def test_a_trigger_on_a_source_that_looks_like_a_typo_is_a_mistake(make: Make) -> None:
+    root = referring(make, "from eventflow import Trigger", 'on_word = Trigger("on-word", on="ordres", run=twice, params=dict)')
+    said = "trigger 'on-word' refers to the events of 'ordres', and no sensor bears that name: did you mean 'orders'?"
+    assert mistakes(root) == [f"{line(root, 'sensors/watching.py', 'on_word =')}: {said}"]
+
+
+def test_a_trigger_on_the_name_of_a_sensor_needs_the_fields_of_its_data(make: Make) -> None:
+    root = referring(make, "from eventflow import Trigger", 'by_name = Trigger("by-name", on="orders", run=twice)')
+    (mistake,) = mistakes(root)
+    assert mistake.startswith(
+        f"{line(root, 'sensors/watching.py', 'by_name =')}: trigger 'by-name' has no params, and the events of sensor"
+    )
+    assert "which has no 'number' for pipeline 'twice'" in mistake
+
+
+def test_a_sensor_whose_name_cannot_be_read_hides_no_trigger_on_a_name(make: Make) -> None:
+    broken = "class Broken(FileSensor):\n    @property\n    def name(self):\n        return 1 / 0\n"
+    lines = [
+        broken,
+        "from eventflow import Trigger",
+        "broken = object.__new__(Broken)",
+        'on_word = Trigger("on-word", on="bank", run=twice)',
+    ]
+    (mistake,) = mistakes(referring(make, *lines))
+    assert "can't be read: ZeroDivisionError" in mistake
+
+
+def test_where_a_module_failed_no_name_is_missed(make: Make) -> None:
+    root = referring(make, 'done = RunSensor("done", of="sell")', **{"pipelines/a.py": "1 / 0\n"})
+    (mistake,) = mistakes(root)
+    assert "ZeroDivisionError" in mistake
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("refers_to = {'pipelines': ['sell']}", "has refers_to {'pipelines': ['sell']}: give References("),
+        ("@property\n    def refers_to(self):\n        return 1 / 0", "has a refers_to that can't be read: ZeroDivisionError"),
+        ("refers_to = References(pipelines=frozenset({'sell'}))", "refers to the pipeline 'sell', which isn't in this project"),
+    ],
+)
+def test_what_a_sensor_of_ones_own_refers_to_is_compared_too(make: Make, body: str, said: str) -> None:
+    own = SENSOR + f"\nfrom eventflow.ports import References\nclass Own(Ticks):\n    {body}\n\nown = Own('own')\n"
+    root = make({"pipelines/a.py": PIPELINE, "sensors/own.py": own})
+    (mistake,) = mistakes(root)
+    assert mistake.startswith(f"{line(root, 'sensors/own.py', 'own = Own')}: sensor 'own' {said}")

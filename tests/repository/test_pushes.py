@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import stat
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,17 +102,28 @@ def test_only_what_touches_the_project_is_checked(touched: list[str], after: str
     assert pushes.concerns_us(event) is concerned
 
 
-def test_the_secret_is_made_once_and_closed_to_others(tmp_path: Path) -> None:
-    path = tmp_path / "data" / "pushes.secret"
-    made = pushes.secret_in(path)
-    assert len(made.reveal()) >= 32
-    assert pushes.secret_in(path) == made
-    assert path.read_text(encoding="ascii").strip() == made.reveal()
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert list(path.parent.iterdir()) == [path]
+def loaded_with(environment: dict[str, str], root: Path = pushed.ROOT) -> str:
+    """Give the secret of the hook in a process that has this environment, and imports the project at `root`."""
+    command = "from sensors import pushes; print(pushes.SECRET.reveal())"
+    without = {name: value for name, value in os.environ.items() if name != "PUSHES_SECRET"}
+    env = {**without, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    return subprocess.run([sys.executable, "-c", command], cwd=root, env=env, check=True, capture_output=True, text=True).stdout.strip()
 
 
-def test_where_no_secret_can_be_kept_the_hook_is_closed_and_the_daemon_starts(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file where the folder should be")
-    one, other = (pushes.secret_in(tmp_path / "data" / "pushes.secret") for _ in range(2))
+def test_the_hooks_secret_is_the_one_in_the_environment() -> None:
+    assert loaded_with({"PUSHES_SECRET": "what GitHub was told"}) == "what GitHub was told"
+
+
+@pytest.mark.parametrize("environment", [{}, {"PUSHES_SECRET": ""}], ids=["none", "an empty one"])
+def test_without_a_secret_in_the_environment_nobody_knows_it(environment: dict[str, str]) -> None:
+    one, other = (loaded_with(environment) for _ in range(2))
     assert one != other
+    assert min(len(one), len(other)) >= 32
+
+
+def test_loading_the_hook_writes_nothing(tmp_path: Path) -> None:
+    for package in ("pipelines", "sensors"):
+        shutil.copytree(pushed.ROOT / package, tmp_path / package)
+    before = sorted(tmp_path.rglob("*"))
+    loaded_with({}, tmp_path)
+    assert sorted(tmp_path.rglob("*")) == before

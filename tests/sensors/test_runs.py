@@ -15,10 +15,12 @@ import pytest
 from eventflow import DefinitionError, RunSensor, Trigger, facts, open_engine, pipeline, task
 from eventflow.definition.waits import data_of
 from eventflow.engine.engine import Engine
+from eventflow.errors import JournalDamaged
 from eventflow.journal.connection import connect
+from eventflow.journal.memory import MemoryJournal
 from eventflow.journal.preparation import make
 from eventflow.journal.statements import question
-from eventflow.ports import Above, Journal
+from eventflow.ports import Above, Checkable, Journal, References, Referring
 from eventflow.projections import CursorRow, RunRow
 from eventflow.sensors.runs import RunEnded
 from eventflow.triggers import mistakes_in
@@ -447,7 +449,7 @@ def test_it_says_where_it_stands() -> None:
         (lambda: RunSensor("x", of=[]), "of=[] is no pipeline"),
         (lambda: RunSensor("x", of=[doubling, double]), "<task double> can't name a pipeline"),
         (lambda: RunSensor("x", of=5), "of=5: 5 can't name a pipeline"),
-        (lambda: RunSensor("x", of=doubling, on="done"), "on='done' is unknown: use 'succeeded', 'failed', 'cancelled', 'ended', 'late'"),
+        (lambda: RunSensor("x", of=doubling, on="done"), "on='done' is unknown: use 'succeeded', 'failed', 'cancelled', 'ended' or 'late'"),
         (lambda: RunSensor("x", of=doubling, on="late"), "on='late' needs a deadline: give one"),
         (lambda: RunSensor("x", of=doubling, deadline="1h"), "on='succeeded' has no use for a deadline"),
         (lambda: RunSensor("x", of=doubling, on="late", deadline="soon"), "'soon' is not a duration"),
@@ -468,3 +470,24 @@ def test_its_questions_find_an_index(tmp_path: Path, order: str) -> None:
     with contextlib.closing(connect(tmp_path / "journal.db")) as schema:
         (plan,) = [detail for *_, detail in schema.execute("EXPLAIN QUERY PLAN " + asked.text, asked.parameters) if "SEARCH" in detail]
     assert f"INDEX runs_by_{'result' if order == 'result_seq' else 'seq'} ({order}>?)" in plan
+
+
+def test_it_tells_which_pipelines_it_was_given() -> None:
+    sensor = RunSensor("done", of=[doubling, "elsewhere"])
+    assert isinstance(sensor, Referring)
+    assert sensor.refers_to == References(pipelines=frozenset({"doubling", "elsewhere"}))
+
+
+class Unreadable(MemoryJournal):
+    """A journal that can't be read."""
+
+    async def select(self, *_: Any, **__: Any) -> Any:
+        raise JournalDamaged("it is damaged")
+
+
+async def test_it_could_look_where_the_journal_can_be_read() -> None:
+    sensor = RunSensor("done", of=doubling)
+    assert isinstance(sensor, Checkable)
+    await sensor.check(outside("done"))
+    with pytest.raises(JournalDamaged):
+        await sensor.check(outside("done", journal=Unreadable()))

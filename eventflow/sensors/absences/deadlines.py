@@ -11,13 +11,11 @@ from eventflow.events import Event, Observation
 from eventflow.ports import Seen, World
 from eventflow.sensors.absences.witness import Absence, Watched, Witness
 from eventflow.sensors.schedules.backlog import backlog
-from eventflow.sensors.schedules.patience import wall_clock
-from eventflow.sensors.schedules.plan import Plan
-from eventflow.sensors.schedules.position import beginning, behind, moved, position_of
-from eventflow.sensors.schedules.rounds import HEARTBEAT, ticks_of
-from eventflow.sensors.schedules.sensor import in_short, in_words, upcoming
+from eventflow.sensors.schedules.patience import HEARTBEAT, wall_clock
+from eventflow.sensors.schedules.plan import Plan, in_short
+from eventflow.sensors.schedules.position import beginning, behind, in_words, moved, position_of
 from eventflow.sensors.schedules.tick import written
-from eventflow.sensors.schedules.ticks import Ticks
+from eventflow.sensors.schedules.ticks import Ticks, ticks_of
 
 _MOST = 1000  # deadlines that passed while nobody looked: of more, the last so many are asked about
 
@@ -43,11 +41,11 @@ class Deadlines:
 
     def upcoming(self, after: datetime, count: int) -> list[datetime]:
         """Give the deadlines that follow a time."""
-        return upcoming(self.ticks, after, count)
+        return self.ticks.upcoming(after, count)
 
     def in_words(self, cursor: object) -> str:
         """Say which deadline nothing had come by, and which is the next."""
-        return in_words(cursor, self.plan, self.ticks, "the absence")
+        return in_words(cursor, self.plan, self.ticks, "absence")
 
     def is_over(self, now: int) -> bool:
         """Tell whether no deadline is to come."""

@@ -13,8 +13,7 @@ from eventflow.durations import SECOND
 from eventflow.events import Event, Observation
 from eventflow.ports import Seen, World
 from eventflow.sensors.absences.witness import Absence, Watched, Witness
-from eventflow.sensors.schedules.patience import wall_clock
-from eventflow.sensors.schedules.rounds import HEARTBEAT
+from eventflow.sensors.schedules.patience import HEARTBEAT, wall_clock
 from eventflow.sensors.schedules.zones import zone_named
 
 

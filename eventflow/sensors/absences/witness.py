@@ -8,13 +8,12 @@ from datetime import datetime, tzinfo
 from eventflow.events import Event
 from eventflow.ports import Above, Below, World
 from eventflow.projections import EventRow
+from eventflow.sensors.portions import PORTION
 from eventflow.sensors.schedules.tick import written
 from eventflow.sensors.schedules.zones import moment
 
 ABSENCE = "absence"
 """The type of the event that nothing came."""
-
-_PAGE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +85,5 @@ class Witness:
         return self._world.event(written(identity), data, type=ABSENCE, subject=self._watched.source, time=until)
 
     async def _received_later(self, seq: int, until: int) -> list[EventRow]:
-        journal, columns = self._world.journal, self._watched.columns
-        return await journal.select(EventRow, order="seq", descending=False, limit=_PAGE, seq=Above(seq), time=Below(until + 1), **columns)
+        later = {"seq": Above(seq), "time": Below(until + 1), **self._watched.columns}
+        return await self._world.journal.select(EventRow, order="seq", descending=False, limit=PORTION, **later)

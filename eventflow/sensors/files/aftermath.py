@@ -11,8 +11,8 @@ import anyio
 import msgspec
 
 from eventflow import codec, escapes, facts
-from eventflow.engine.groups import unwrapped
 from eventflow.errors import SensorError
+from eventflow.groups import unwrapped
 from eventflow.ports import World
 from eventflow.projections import EventRow
 from eventflow.sensors.files.ending import Ending, Endings, Leave, Move
@@ -22,13 +22,12 @@ from eventflow.sensors.files.scan import Version, version_of
 from eventflow.sensors.files.sweep import Root
 from eventflow.sensors.files.verdicts import Verdict, Verdicts
 from eventflow.sensors.files.versions import FileVersion
+from eventflow.sensors.portions import portions
 from eventflow.sensors.waiting import News, news_or
 from eventflow.threads import ThreadCall, in_thread
 
 _REST = 0.2
 """Seconds between two looks at which runs have ended, however many do."""
-
-_CHUNK = 500
 
 
 class Aftermath:
@@ -100,8 +99,8 @@ class Aftermath:
 
     async def _act(self) -> None:
         due = self._pauses.due(list(self._again), self._world.clock.monotonic())
-        for start in range(0, len(due), _CHUNK):
-            verdicts = [self._again[event] for event in due[start : start + _CHUNK]]
+        for events in portions(due):
+            verdicts = [self._again[event] for event in events]
             told = await self._told([verdict.event for verdict in verdicts])
             jobs = [self._job(verdict, told[verdict.event]) for verdict in verdicts if verdict.event in told]
             self._note(verdicts, await self._carry_out([job for job in jobs if job is not None]))

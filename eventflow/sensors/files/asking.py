@@ -7,9 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias, cast
 
-import anyio
-
 from eventflow import durations, escapes
+from eventflow.deadlines import DeadlinePassed, within
 from eventflow.errors import SensorError
 from eventflow.ports import World
 from eventflow.sensors.files.readiness import Pauses, Readiness, Ready
@@ -73,15 +72,9 @@ class Asked(Readiness):
 
     async def _answer(self, path: Path) -> bool:
         try:
-            with anyio.CancelScope() as scope:
-                timer = self._world.clock.call_later(LONGEST, scope.cancel)
-                try:
-                    answer = cast("object", await self._test(path))
-                finally:
-                    timer.cancel()
-                if not isinstance(answer, bool):
-                    self._say(path, f"gave {type(answer).__name__}, neither True nor False")
-                return answer is True
+            with within(LONGEST, self._world.clock):
+                answer = cast("object", await self._test(path))
+        except DeadlinePassed:
             self._say(path, f"gave no answer within {durations.text(LONGEST)}")
         except asyncio.CancelledError:
             if _is_cancelled():
@@ -89,6 +82,10 @@ class Asked(Readiness):
             self._say(path, "cancelled itself")
         except BaseException as error:  # noqa: BLE001 - user code: whatever it raises, SystemExit too, only means that the file isn't ready
             self._say(path, f"raised {type(error).__name__}: {error}")
+        else:
+            if not isinstance(answer, bool):
+                self._say(path, f"gave {type(answer).__name__}, neither True nor False")
+            return answer is True
         return False
 
     def _say(self, path: Path, what: str) -> None:
@@ -100,5 +97,6 @@ class Asked(Readiness):
 
 
 def _is_cancelled() -> bool:
+    # These tasks are asyncio's own, in no scope of anyio's that could tell.
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -16,11 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from eventflow.sensors.files.scan import path_in
-
-Identity = Literal["version", "content", "path"]
+from eventflow.sensors.options import Identity
 
 UNREAD = "-"
 """What stands for the content of a file that could not be read."""

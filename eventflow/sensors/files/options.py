@@ -7,28 +7,26 @@ import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias, cast, get_args
+from typing import Literal, TypeAlias, cast
 
 from eventflow.durations import Duration, seconds
-from eventflow.ids import misnamed
 from eventflow.ports import World
 from eventflow.sensors.files.asking import Asked, ReadyTest
 from eventflow.sensors.files.closing import Closed
 from eventflow.sensors.files.ending import Delete, Ending, Endings, Leave, Move
 from eventflow.sensors.files.globs import Globs
-from eventflow.sensors.files.identities import Identities, Identity
+from eventflow.sensors.files.identities import Identities
 from eventflow.sensors.files.manifests import Listing, Manifest
 from eventflow.sensors.files.markers import Marked, Marker
 from eventflow.sensors.files.readiness import Readiness, Settled
 from eventflow.sensors.files.scan import quote
 from eventflow.sensors.files.sweep import Root, Sweep
+from eventflow.sensors.options import Identity
 
 Folders: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Ready: TypeAlias = Literal["settle", "atomic", "closed"] | Marker | Manifest | ReadyTest
-Existing = Literal["fire", "ignore"]
 
 _SETTLE = "2s"
-_LEAST_RESCAN = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +85,8 @@ class FileOptions:
         return _quoted(folder) in begun
 
 
-def checked_name(name: str) -> str:
-    """Give a sensor's name. Raises `ValueError`, as all of these do, for what can't be meant."""
-    if mistake := misnamed(name, "sensor"):
-        raise ValueError(mistake)
-    return name
-
-
 def checked_folders(path: Folders) -> tuple[Path, ...]:
-    """Give the folders, each once."""
+    """Give the folders, each once. Raises `ValueError`, as all of these do, for what can't be meant."""
     written = [os.fspath(path)] if isinstance(path, str | os.PathLike) else [os.fspath(folder) for folder in path]
     for folder in written:
         if not folder or "\0" in folder:
@@ -117,19 +108,9 @@ def checked_globs(match: str | Sequence[str], *, recursive: bool) -> Globs:
     return globs
 
 
-def checked_choice(option: str, value: str, kind: object) -> str:
-    """Give one of the words of a `Literal`."""
-    allowed = get_args(kind)
-    if value not in allowed:
-        raise ValueError(f"{option}={value!r} is unknown: use {' or '.join(map(repr, allowed))}")
-    return value
-
-
 def checked_ready(ready: object) -> Ready:
     """Give how readiness is told."""
-    if isinstance(ready, str):
-        checked_choice("ready", ready, Literal["settle", "atomic", "closed"])
-    elif not isinstance(ready, Marker | Manifest) and not _is_async(ready):
+    if ready not in ("settle", "atomic", "closed") and not isinstance(ready, Marker | Manifest) and not _is_async(ready):
         raise ValueError(
             f"ready={ready!r} is unknown: use 'settle', 'atomic', 'closed', Marker('.done'), Manifest('*.manifest'),"
             " or your own `async def ready(path: Path) -> bool`"
@@ -145,14 +126,6 @@ def checked_settle(settle: Duration | None, ready: Ready) -> float:
     if settle is None:
         return 0.0 if isinstance(ready, Marker) else seconds(_SETTLE)
     return seconds(settle)
-
-
-def checked_rescan(rescan: Duration) -> float:
-    """Give how often to look even without news, in seconds."""
-    length = seconds(rescan)
-    if length < _LEAST_RESCAN:
-        raise ValueError(f"rescan={rescan!r} is too often: use at least '100ms'")
-    return length
 
 
 def checked_endings(after: Ending, failed: Ending, ready: Ready, *, follow_links: bool) -> Endings:

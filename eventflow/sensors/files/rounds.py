@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from eventflow import escapes
 from eventflow.events import Event, Observation
@@ -22,13 +22,9 @@ from eventflow.sensors.files.scan import version_of
 from eventflow.sensors.files.settle import Settling
 from eventflow.sensors.files.sweep import Root, Sweep
 from eventflow.sensors.files.versions import FileVersion
+from eventflow.sensors.portions import portions
 from eventflow.sensors.waiting import News, news_or
 from eventflow.threads import in_loose_thread
-
-T = TypeVar("T")
-
-_CHUNK = 500
-"""Events of one observation, which is one transaction."""
 
 _THREAD = "eventflow-look"
 
@@ -86,7 +82,7 @@ class Rounds:
         settled = await in_loose_thread(lambda: self._settled(sweep, begun, ended, now if first else None), _THREAD)
         async for observation in self._fire(await self._readiness.of(settled, sweep)):
             yield observation
-        for gone in _chunks(await in_loose_thread(lambda: self._gone(sweep), _THREAD)):
+        for gone in portions(await in_loose_thread(lambda: self._gone(sweep), _THREAD)):
             yield self._observation(forget=gone)
         if self._overdue or self._lagging != self._said:
             yield self._observation()
@@ -138,9 +134,9 @@ class Rounds:
             self._begun, self._cursor = True, self._options.cursor(begun)
             yield self._observation(known=known)
         self._follow(sweep)
-        for names in _chunks(beginning.keep):
+        for names in portions(beginning.keep):
             yield self._observation(keep=names)
-        for names in _chunks(beginning.forget):
+        for names in portions(beginning.forget):
             yield self._observation(forget=names)
 
     def _follow(self, sweep: Sweep) -> None:
@@ -182,8 +178,8 @@ class Rounds:
             names.update(dict.fromkeys(self._identities.along(version, content or UNREAD)))
             self._identities.take(version, content)
         taken: set[str] = set()
-        for chunk in _chunks(list(names)):
-            taken |= await self._seen.of(chunk)
+        for portion in portions(list(names)):
+            taken |= await self._seen.of(portion)
         return [name for name in names if name not in taken]
 
     def _settled(self, sweep: Sweep, begun: float, ended: float, now: int | None) -> list[str]:
@@ -192,7 +188,7 @@ class Rounds:
 
     async def _fire(self, ready: Ready) -> AsyncGenerator[Observation[FileVersion], None]:
         known, unread = ready.known, list[str]()
-        for versions in _chunks(ready.versions):
+        for versions in portions(ready.versions):
             read = Contents(versions if self._reads else (), self._root)
             async for heartbeat in self._until_done(read.more):
                 yield heartbeat
@@ -273,10 +269,6 @@ class Rounds:
 async def _pass_on(hint: Hint, news: News) -> None:
     await hint.wait()
     news.tell()
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
 
 
 def _age(name: str) -> tuple[int, str]:

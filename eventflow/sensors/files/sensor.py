@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import ExitStack, aclosing
 from pathlib import Path
-from typing import cast
 
 from eventflow import escapes
 from eventflow.definition.places import naming_the_line, user_place
@@ -14,13 +13,13 @@ from eventflow.events import Observation
 from eventflow.ports import Seen, World
 from eventflow.sensors.files import options
 from eventflow.sensors.files.ending import Delete, Ending, Leave, Move
-from eventflow.sensors.files.identities import Identity
 from eventflow.sensors.files.manifests import Manifest
 from eventflow.sensors.files.markers import Marker
-from eventflow.sensors.files.options import Existing, FileOptions, Folders, Ready
+from eventflow.sensors.files.options import FileOptions, Folders, Ready
 from eventflow.sensors.files.places import check_listed, check_places, polled
 from eventflow.sensors.files.rounds import Rounds
 from eventflow.sensors.files.versions import FileEvent, FileVersion
+from eventflow.sensors.options import Existing, Identity, choice, name_of, pause
 from eventflow.threads import in_loose_thread
 
 __all__ = ["Delete", "FileEvent", "FileSensor", "FileVersion", "Leave", "Manifest", "Marker", "Move"]
@@ -68,15 +67,15 @@ class FileSensor:
         self.place = user_place()
         with naming_the_line():
             self._options = FileOptions(
-                name=options.checked_name(name),
+                name=name_of(name),
                 folders=options.checked_folders(path),
                 globs=options.checked_globs(match, recursive=recursive),
                 recursive=recursive,
                 ready=options.checked_ready(ready),
                 settle=options.checked_settle(settle, ready),
-                identity=cast("Identity", options.checked_choice("identity", identity, Identity)),
-                ignore_existing=options.checked_choice("existing", existing, Existing) == "ignore",
-                rescan=options.checked_rescan(rescan),
+                identity=choice("identity", identity, Identity),
+                ignore_existing=choice("existing", existing, Existing) == "ignore",
+                rescan=pause("rescan", rescan, "100ms"),
                 endings=options.checked_endings(after, failed, ready, follow_links=follow_links),
                 follow_links=follow_links,
             )

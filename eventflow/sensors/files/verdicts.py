@@ -9,8 +9,7 @@ from itertools import islice
 from eventflow import states
 from eventflow.ports import Above, JournalView
 from eventflow.projections import DecisionRow, RunRow, SeenRow
-
-_CHUNK = 500
+from eventflow.sensors.portions import PORTION, portions
 
 _OUTCOMES = frozenset({states.FIRED, states.FILTERED, states.REFUSED})
 
@@ -60,15 +59,15 @@ class Verdicts:
         # In this order: a run that ends meanwhile is found by one of them.
         given = await self._ended()
         while self._fresh:
-            chunk = dict(islice(self._fresh.items(), _CHUNK))
-            given += await self._follow(chunk)
-            for identity in chunk:
+            portion = dict(islice(self._fresh.items(), PORTION))
+            given += await self._follow(portion)
+            for identity in portion:
                 self._fresh.pop(identity, None)
         return given
 
     async def _ended(self) -> list[Verdict]:
         given: list[Verdict] = []
-        while rows := await self._journal.select(RunRow, order="result_seq", limit=_CHUNK, result_seq=Above(self._after)):
+        while rows := await self._journal.select(RunRow, order="result_seq", limit=PORTION, result_seq=Above(self._after)):
             self._after = rows[-1].result_seq or self._after
             given += self._note(row for row in rows if row.run in self._event_of)
         return given
@@ -83,8 +82,8 @@ class Verdicts:
         for event, made in decisions.items():
             given += self._open(event, of_event[event], made)
         runs = tuple(run for event in decisions if event in self._pending for run in self._pending[event].runs)
-        for start in range(0, len(runs), _CHUNK):
-            rows = await self._journal.select(RunRow, run=runs[start : start + _CHUNK])
+        for some in portions(runs):
+            rows = await self._journal.select(RunRow, run=tuple(some))
             given += self._note(row for row in rows if row.state in states.ENDED_RUN)
         return given
 

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from eventflow.definition.places import naming_the_line
-from eventflow.sensors.http.paths import JSONPath, parsed
+from eventflow.sensors.paths import JSONPath, parsed
 
 Newest = Literal["first", "last"]
 

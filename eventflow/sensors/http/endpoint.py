@@ -5,23 +5,19 @@ from __future__ import annotations
 import re
 import ssl
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import anyio
 import httpx
 
-from eventflow.durations import Duration, seconds
-from eventflow.ports import Clock
+from eventflow.durations import Duration
 from eventflow.secret import Secret, revealed
 from eventflow.sensors.http.addresses import Address, written
+from eventflow.sensors.options import length
 from eventflow.sensors.sizes import Size, size
 
 Text: TypeAlias = str | Secret
 Credentials: TypeAlias = tuple[str, Text] | Secret | httpx.Auth
-
-LONGEST_TIMEOUT = 3600.0
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OURS = frozenset(
@@ -75,23 +71,10 @@ def endpoint(
         headers=_texts("headers", headers, _mistake_in_header),
         query=_texts("query", query, _mistake_in_query),
         auth=_auth(auth),
-        timeout=_timeout(timeout),
+        timeout=length("timeout", timeout, least="1ms", most="1h"),
         largest=size(largest),
         tls=tls,
     )
-
-
-@contextmanager
-def within(limit: float, clock: Clock) -> Generator[None]:
-    """Cancel what is inside after `limit` seconds. Raises `TimeoutError` then."""
-    with anyio.CancelScope() as scope:
-        timer = clock.call_later(limit, scope.cancel)
-        try:
-            yield
-        finally:
-            timer.cancel()
-    if scope.cancelled_caught:
-        raise TimeoutError
 
 
 class _Bearer(httpx.Auth):
@@ -157,10 +140,3 @@ def _mistake_in_value(value: str) -> str | None:
 def _mistake_in_query(name: str, value: str) -> str | None:
     del value  # whatever it is, it is percent-encoded
     return None if name else "is without a name"
-
-
-def _timeout(timeout: Duration) -> float:
-    length = seconds(timeout)
-    if not 0 < length <= LONGEST_TIMEOUT:
-        raise ValueError(f"timeout={timeout!r} must be more than nothing and at most an hour")
-    return length

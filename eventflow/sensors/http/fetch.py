@@ -17,8 +17,9 @@ from typing import Self
 
 import httpx
 
+from eventflow.deadlines import within
 from eventflow.ports import Clock
-from eventflow.sensors.http.endpoint import Endpoint, within
+from eventflow.sensors.http.endpoint import Endpoint
 from eventflow.sensors.http.failures import Unusable, refusal, telling
 from eventflow.sensors.http.networks import Resolve, resolved
 from eventflow.sensors.http.reading import ENCODINGS, read

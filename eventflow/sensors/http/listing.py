@@ -10,6 +10,7 @@ from typing import cast
 import httpx
 
 from eventflow import codec
+from eventflow.errors import SensorError
 from eventflow.ports import Seen
 from eventflow.sensors.http import feeds
 from eventflow.sensors.http.addresses import accepted, origin
@@ -17,12 +18,12 @@ from eventflow.sensors.http.changes import MOST_PAGES, Feed, Items
 from eventflow.sensors.http.failures import Unusable, telling
 from eventflow.sensors.http.fetch import NOT_MODIFIED, Answer, Ask, Fetch
 from eventflow.sensors.http.memory import Memory
-from eventflow.sensors.http.paths import Absent
 from eventflow.sensors.http.states import document
+from eventflow.sensors.paths import Absent
+from eventflow.sensors.portions import portions
 from eventflow.threads import in_thread
 
 _LONGEST_ID = 200
-_CHUNK = 500
 _LARGEST_LOOK = 10
 """All pages of one look together may be so many times as large as one answer."""
 
@@ -85,8 +86,8 @@ async def news(change: Items | Feed, found: AsyncGenerator[Page, None], seen: Se
             if _is_enough(change, fresh, count, most):
                 break
             if more and count >= MOST_PAGES:
-                with telling(page.answer.what, 0):
-                    raise Unusable(f"it has more than {MOST_PAGES} pages with something new on them, more than a sensor reads at once")
+                too_many = f"it has more than {MOST_PAGES} pages with something new on them, more than a sensor reads at once"
+                raise SensorError(f"{page.answer.what}: {too_many}")
     if first is not None:
         yield News(_oldest_first(change, new), first, more)
 
@@ -104,8 +105,8 @@ def _oldest_first(change: Items | Feed, items: Mapping[str, object]) -> Mapping[
 
 async def _unseen(items: Mapping[str, object], seen: Seen) -> Mapping[str, object]:
     ids, taken = tuple(items), set[str]()
-    for start in range(0, len(ids), _CHUNK):  # a database takes only so many values in one question
-        taken |= await seen.of(ids[start : start + _CHUNK])
+    for some in portions(ids):
+        taken |= await seen.of(some)
     return {identity: item for identity, item in items.items() if identity not in taken}
 
 

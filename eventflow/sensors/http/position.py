@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from eventflow import codec
-from eventflow.sensors.http.paths import Absent, JSONPath
 from eventflow.sensors.http.sse import LONGEST_ID, Message
+from eventflow.sensors.paths import Absent, JSONPath
 
 _LONGEST_IDENTITY = 200
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import msgspec
 
 from eventflow import escapes
-from eventflow.engine.identities import whole_number
 from eventflow.events import Event, Observation
+from eventflow.ids import whole_number
 from eventflow.ports import Seen, World
 from eventflow.secret import Secret
 from eventflow.sensors.http import listing, states
@@ -20,9 +20,7 @@ from eventflow.sensors.http.fetch import Fetch
 from eventflow.sensors.http.listing import News
 from eventflow.sensors.http.memory import Memory, etag, fingerprint, modified, remembered
 from eventflow.sensors.http.states import Found
-
-_CHUNK = 500
-"""Events of one observation, which is one transaction."""
+from eventflow.sensors.portions import portions
 
 _TRUSTED = 3600.0
 """Seconds for which a server is believed that nothing has changed (304). Then it is asked for the whole: some say so for ever."""
@@ -83,9 +81,10 @@ class Rounds:
         self._memory = _with_validators(before, found)
         if found.mark == before.mark:
             return self._heartbeat()
-        number = await self._last_number() if before.is_first else before.changes
+        last = await self._last_number() if before.is_first else before.changes
         fires = not (before.is_first and self._options.ignore_existing)
-        self._move(msgspec.structs.replace(self._memory, mark=found.mark, value=found.value, changes=number + fires))
+        changes = last + 1 if fires else last
+        self._move(msgspec.structs.replace(self._memory, mark=found.mark, value=found.value, changes=changes))
         return self._observation((self._changed(before, found),) if fires else ())
 
     def _changed(self, before: Memory, found: Found) -> Event[HTTPChange]:
@@ -129,20 +128,19 @@ class Rounds:
             yield self._heartbeat()
 
     def _news(self, news: News) -> Sequence[Observation[HTTPChange]]:
-        """Give what is new in chunks. Only the last one moves the cursor: till then the first page must not be taken for read."""
+        """Give what is new in portions. Only the last one moves the cursor: till then the first page must not be taken for read."""
         before = self._memory
         self._memory = msgspec.structs.replace(before, mark=_LISTED, etag=etag(news.first.headers), modified=modified(news.first.headers))
         if not news.items and not before.is_first:
             return [self._heartbeat()]
-        items = list(news.items.items())
-        chunks = [items[start : start + _CHUNK] for start in range(0, len(items) or 1, _CHUNK)]
+        parts = list(portions(list(news.items.items()))) or [()]
         ignored = before.is_first and self._options.ignore_existing
         observations: list[Observation[HTTPChange]] = []
-        for number, chunk in enumerate(chunks, 1):
-            if number == len(chunks):
+        for number, part in enumerate(parts, 1):
+            if number == len(parts):
                 self._move(self._memory)
-            events = () if ignored else tuple(self._item(identity, item, news) for identity, item in chunk)
-            observations.append(self._observation(events, known=tuple(identity for identity, _ in chunk) if ignored else ()))
+            events = () if ignored else tuple(self._item(identity, item, news) for identity, item in part)
+            observations.append(self._observation(events, known=tuple(identity for identity, _ in part) if ignored else ()))
         return observations
 
     def _item(self, identity: str, item: object, news: News) -> Event[HTTPChange]:

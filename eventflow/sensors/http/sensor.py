@@ -5,23 +5,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Literal, get_args
 
 from eventflow.definition.places import naming_the_line, user_place
 from eventflow.durations import Duration, seconds
 from eventflow.events import Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
 from eventflow.sensors.http.changes import Body, Change, Feed, Header, HTTPChange, Items, Status, Value
 from eventflow.sensors.http.endpoint import Credentials, Text, endpoint
 from eventflow.sensors.http.rounds import HTTPOptions, Rounds, checked, in_words
+from eventflow.sensors.options import Existing, choice, name_of, pause
 from eventflow.sensors.sizes import Size
 
 __all__ = ["Body", "Feed", "HTTPChange", "HTTPSensor", "Header", "Items", "Status", "Value"]
 
-Existing = Literal["ignore", "fire"]
-
-_LEAST_EVERY = 0.1
 _REQUESTS = 3
 """Requests before an observation, at most: HEAD, GET where HEAD isn't known, and GET for the body."""
 
@@ -62,15 +58,14 @@ class HTTPSensor:
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
+            period = pause("every", every, "100ms")
             self._options = HTTPOptions(
-                name=name,
+                name=name_of(name),
                 endpoint=endpoint(url, headers=headers, query=query, auth=auth, timeout=timeout, largest=largest, tls=tls),
                 change=_change(change),
-                every=_every(every),
-                jitter=_jitter(jitter, _every(every)),
-                ignore_existing=_ignores(existing),
+                every=period,
+                jitter=_jitter(jitter, period),
+                ignore_existing=choice("existing", existing, Existing) == "ignore",
             )
 
     def __repr__(self) -> str:
@@ -115,21 +110,8 @@ def _change(change: Change | None) -> Change:
     return change
 
 
-def _every(every: Duration) -> float:
-    length = seconds(every)
-    if length < _LEAST_EVERY:
-        raise ValueError(f"every={every!r} is too often: use at least '100ms'")
-    return length
-
-
 def _jitter(jitter: Duration | None, every: float) -> float:
     length = every / 10 if jitter is None else seconds(jitter)
     if length > every:
         raise ValueError(f"jitter={jitter!r} is more than the time between two looks")
     return length
-
-
-def _ignores(existing: str) -> bool:
-    if existing not in get_args(Existing):
-        raise ValueError(f"existing={existing!r} is unknown: use 'ignore' or 'fire'")
-    return existing == "ignore"

@@ -14,7 +14,7 @@ from eventflow.sensors.http.changes import LONGEST_TEXT, Body, Header, State, St
 from eventflow.sensors.http.failures import Unusable, media_type, named, telling
 from eventflow.sensors.http.fetch import NOT_MODIFIED, Answer, Ask, Fetch
 from eventflow.sensors.http.memory import Memory, etag, modified
-from eventflow.sensors.http.paths import Absent, JSONPath
+from eventflow.sensors.paths import Absent, JSONPath
 
 UP, DOWN = "up", "down"
 
@@ -101,18 +101,17 @@ async def _header(change: Header, fetch: Fetch, memory: Memory, *, conditional: 
 
 async def _head(fetch: Fetch) -> Answer:
     answer = await fetch.answer(Ask("HEAD"))
-    # Not every server knows HEAD. Of a GET the headers are enough here: the body isn't read.
-    again = Ask("GET") if answer.status in _NO_HEAD else None
-    if again is not None:
-        answer = await fetch.answer(again, with_body=False)
+    if answer.status in _NO_HEAD:
+        # Not every server knows HEAD. Of a GET the headers are enough here: the body isn't read.
+        answer = await fetch.answer(Ask("GET"), with_body=False)
     return fetch.checked(answer)
 
 
 def _of_headers(change: Header, answer: Answer) -> Found:
     values = {name: answer.headers.get(name, "")[:LONGEST_TEXT] for name in change.names}
     if not any(values.values()):
-        with telling(answer.what, 0):
-            raise Unusable(f"the answer has none of the headers {', '.join(change.names)}: name others, or watch its Body()")
+        missing = ", ".join(change.names)
+        raise SensorError(f"{answer.what}: the answer has none of the headers {missing}: name others, or watch its Body()")
     mark = codec.digest(codec.canonical(values))
     return Found(mark=mark, value=values, headers=mark, status=answer.status, etag=etag(answer.headers), modified=modified(answer.headers))
 

@@ -5,24 +5,22 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Literal, get_args
+from typing import Literal
 
 from eventflow.definition.places import naming_the_line, user_place
-from eventflow.durations import Duration, seconds
+from eventflow.durations import Duration, text
 from eventflow.events import Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
 from eventflow.sensors.http.endpoint import Credentials, Text, endpoint
-from eventflow.sensors.http.paths import JSONPath, parsed
 from eventflow.sensors.http.position import Position
 from eventflow.sensors.http.streaming import LONGEST_WAIT, Format, StreamEvent, Streaming, StreamOptions, connected, in_words
+from eventflow.sensors.options import choice, length, name_of
+from eventflow.sensors.paths import JSONPath, parsed
 from eventflow.sensors.sizes import Size
 
 __all__ = ["StreamEvent", "StreamSensor"]
 
 Data = Literal["json", "text"]
-
-_LEAST_IDLE = 0.1
 
 
 class StreamSensor:
@@ -60,17 +58,15 @@ class StreamSensor:
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
             self._options = StreamOptions(
-                name=name,
+                name=name_of(name),
                 endpoint=endpoint(url, headers=headers, query=query, auth=auth, timeout=timeout, largest=largest, tls=tls),
-                format=_format(format),
-                as_json=_as_json(data),
+                format=choice("format", format, Format),
+                as_json=choice("data", data, Data) == "json",
                 id_place=_id_place(id, format, data),
                 resume=_resume(resume, format),
-                idle=_idle(idle),
-                retry=_retry(retry),
+                idle=length("idle", idle, least="100ms"),
+                retry=length("retry", retry, least="1ms", most=text(LONGEST_WAIT)),
             )
 
     def __repr__(self) -> str:
@@ -108,18 +104,6 @@ class StreamSensor:
             await connected(self._options, Position(watched=self._options.watched), world, resources)
 
 
-def _format(format_: Format) -> Format:
-    if format_ not in get_args(Format):
-        raise ValueError(f"format={format_!r} is unknown: use 'sse' or 'ndjson'")
-    return format_
-
-
-def _as_json(data: str) -> bool:
-    if data not in get_args(Data):
-        raise ValueError(f"data={data!r} is unknown: use 'json' or 'text'")
-    return data == "json"
-
-
 def _id_place(id_: str | None, format_: str, data: str) -> JSONPath | None:
     if id_ is None:
         return None
@@ -132,17 +116,3 @@ def _resume(resume: str | None, format_: str) -> str | None:
     if resume is not None and (format_ != "ndjson" or not resume):
         raise ValueError("resume= is for format='ndjson', and names a parameter of the query: server-sent events go on by Last-Event-ID")
     return resume
-
-
-def _idle(idle: Duration) -> float:
-    length = seconds(idle)
-    if length < _LEAST_IDLE:
-        raise ValueError(f"idle={idle!r} is too short: use at least '100ms'")
-    return length
-
-
-def _retry(retry: Duration) -> float:
-    length = seconds(retry)
-    if not 0 < length <= LONGEST_WAIT:
-        raise ValueError(f"retry={retry!r} must be more than nothing and at most 5m")
-    return length

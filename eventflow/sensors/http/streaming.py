@@ -11,19 +11,21 @@ import httpx
 import msgspec
 
 from eventflow import escapes
-from eventflow.engine.identities import whole_number
+from eventflow.deadlines import within
 from eventflow.errors import SourceUnreachable
 from eventflow.events import Event, Observation
+from eventflow.ids import whole_number
 from eventflow.ports import World
-from eventflow.sensors.http.endpoint import Endpoint, within
+from eventflow.sensors.http.endpoint import Endpoint
 from eventflow.sensors.http.failures import Unusable, media_type, refusal, telling
 from eventflow.sensors.http.fetch import Ask, Fetch
 from eventflow.sensors.http.memory import fingerprint
 from eventflow.sensors.http.ndjson import NDJSON
-from eventflow.sensors.http.paths import JSONPath
 from eventflow.sensors.http.position import Position, Read, Reader, reached
 from eventflow.sensors.http.reading import unpacked
 from eventflow.sensors.http.sse import SSE, Message
+from eventflow.sensors.paths import JSONPath
+from eventflow.sensors.portions import portions
 
 Format = Literal["sse", "ndjson"]
 Ending = Literal["whole", "cut", "silent"]
@@ -31,7 +33,6 @@ Ending = Literal["whole", "cut", "silent"]
 LONGEST_WAIT = 300.0
 """Seconds between two connections, at most, however long the server asks for."""
 
-_CHUNK = 500
 _SHORTEST_WAIT = 0.05
 _LONGEST_TYPE = 100
 _OK, _NO_CONTENT = 200, 204
@@ -150,13 +151,13 @@ class Streaming:
             reader.passed(parser.last_id)
         if parser.retry is not None:
             self._retry = min(parser.retry, LONGEST_WAIT)
-        chunks = [reads[start : start + _CHUNK] for start in range(0, len(reads) or 1, _CHUNK)]
+        parts = list(portions(reads)) or [()]
         observations: list[Observation[StreamEvent]] = []
-        for number, chunk in enumerate(chunks, 1):
-            position = reader.position if number == len(chunks) else chunk[-1].position
+        for number, part in enumerate(parts, 1):
+            position = reader.position if number == len(parts) else part[-1].position
             if position != self._position:
                 self._position, self._cursor = position, position.cursor
-            observations.append(self._observation(chunk))
+            observations.append(self._observation(part))
         return observations
 
     def _observation(self, reads: Sequence[Read]) -> Observation[StreamEvent]:

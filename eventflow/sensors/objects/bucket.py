@@ -9,11 +9,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from eventflow.durations import SECOND
+from eventflow.durations import instant_of
 from eventflow.errors import EventflowError, SourceUnreachable
 from eventflow.secret import HIDDEN, Secret, revealed, without_secrets
 from eventflow.sensors.files.globs import Globs
 from eventflow.sensors.objects.versions import ObjectVersion
+from eventflow.sensors.portions import PORTION
 from eventflow.threads import in_loose_thread
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ T = TypeVar("T")
 
 SCHEMES = ("s3", "s3a", "gs", "az", "azure", "adl", "abfs", "abfss", "file")
 """The kinds of addresses that are understood."""
-
-PAGE = 500
-"""Objects that are looked at in one go."""
 
 _THREAD = "eventflow-list"
 _CLIENT: ClientConfig = {"timeout": "30s", "connect_timeout": "10s", "allow_http": True}  # plain HTTP only where an endpoint is written so
@@ -58,7 +56,7 @@ class Bucket:
         self._globs = globs
         self._options = options
 
-    async def pages(self, after: str | None = None, *, size: int = PAGE) -> AsyncGenerator[Page, None]:
+    async def pages(self, after: str | None = None, *, size: int = PORTION) -> AsyncGenerator[Page, None]:
         """List the objects, in the order in which the store does; only keys behind `after`, where that is given.
 
         `after` and a page's `last` are keys as the listing counts them, from the prefix on. Raises `SourceUnreachable`.
@@ -101,12 +99,11 @@ class Bucket:
         return bool(name) and self._globs.names_in(folder)(name)  # the prefix itself may be an object, the mark of a folder
 
     def _version(self, one: ObjectMeta, prefix: str) -> ObjectVersion:
-        modified = one["last_modified"]
         return ObjectVersion(
             key=prefix + one["path"],
             url=f"{self.url}/{one['path']}",
             size=one["size"],
-            modified=int(modified.timestamp()) * SECOND + modified.microsecond,
+            modified=instant_of(one["last_modified"]),
             etag=one["e_tag"],
             version=one["version"],
         )

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
 
 from eventflow.errors import SensorError
 from eventflow.events import Event, Observation
 from eventflow.ports import Seen, World
-from eventflow.sensors.objects.bucket import PAGE, Bucket, Page
-from eventflow.sensors.objects.versions import Identity, ObjectVersion, identity_of
-
-T = TypeVar("T")
+from eventflow.sensors.objects.bucket import Bucket, Page
+from eventflow.sensors.objects.versions import ObjectVersion, identity_of
+from eventflow.sensors.options import Identity
+from eventflow.sensors.portions import portions
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class AllKeys(Rounds):
             yield await self._passed_over(passed)
             taken.update(passed)
         # Only now, when the listing is complete: what it has not shown isn't there.
-        for gone in _chunks([name for name in taken if name not in found]):
+        for gone in portions([name for name in taken if name not in found]):
             yield self._observation(forget=gone)
             taken.difference_update(gone)
         self._cursor = self._watched
@@ -159,7 +158,3 @@ def last_key(cursor: object, url: str) -> str | None:
             return last
         case _:
             return None
-
-
-def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
-    return (items[start : start + PAGE] for start in range(0, len(items), PAGE))

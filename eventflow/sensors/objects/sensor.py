@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from typing import Literal, cast, get_args
+from typing import Literal
 from urllib.parse import SplitResult, urlsplit
 
 from eventflow.definition.places import naming_the_line, user_place
-from eventflow.durations import Duration, seconds
+from eventflow.durations import Duration
 from eventflow.events import Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
 from eventflow.secret import Secret, without_secrets
 from eventflow.sensors.files.globs import Globs
 from eventflow.sensors.objects.bucket import SCHEMES, Bucket
 from eventflow.sensors.objects.rounds import AllKeys, GrowingKeys, ObjectOptions, last_key
-from eventflow.sensors.objects.versions import Identity, ObjectVersion
+from eventflow.sensors.objects.versions import ObjectVersion
+from eventflow.sensors.options import Existing, Identity, choice, name_of, pause
 
-Existing = Literal["fire", "ignore"]
 Order = Literal["any", "growing"]
-
-_LEAST_EVERY = 1.0
 
 
 class ObjectSensor:
@@ -57,15 +54,13 @@ class ObjectSensor:
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
             self._options = ObjectOptions(
-                name=name,
+                name=name_of(name),
                 bucket=Bucket(_address(url), Globs(match), _settings(url, options or {})),
-                identity=cast("Identity", _choice("identity", identity, Identity)),
-                ignore_existing=_choice("existing", existing, Existing) == "ignore",
-                growing=_choice("order", order, Order) == "growing",
-                every=_every(every),
+                identity=choice("identity", identity, Identity),
+                ignore_existing=choice("existing", existing, Existing) == "ignore",
+                growing=choice("order", order, Order) == "growing",
+                every=pause("every", every, "1s"),  # each listing costs money
             )
 
     def __repr__(self) -> str:
@@ -137,17 +132,3 @@ def _settings(url: str, options: Mapping[str, str | Secret]) -> Mapping[str, str
         if not isinstance(name, str) or not isinstance(value, str | Secret):  # pyright: ignore[reportUnnecessaryIsInstance] - what people write isn't what was asked for
             raise ValueError(f"options: {name!r} has a {type(value).__name__}: give a text, or a Secret")
     return dict(options)
-
-
-def _choice(option: str, value: str, kind: object) -> str:
-    allowed = get_args(kind)
-    if value not in allowed:
-        raise ValueError(f"{option}={value!r} is unknown: use {' or '.join(map(repr, allowed))}")
-    return value
-
-
-def _every(every: Duration) -> float:
-    length = seconds(every)
-    if length < _LEAST_EVERY:
-        raise ValueError(f"every={every!r} is too often for a listing, which costs money: use at least '1s'")
-    return length

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
 from urllib.parse import quote
 
 import msgspec
 
-Identity = Literal["version", "content", "path"]
+from eventflow.sensors.options import Identity
 
 
 class ObjectVersion(msgspec.Struct, frozen=True):

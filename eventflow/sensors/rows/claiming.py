@@ -67,4 +67,4 @@ class Claiming:
 
     def _observation(self, events: tuple[Event[Data], ...] = (), known: tuple[str, ...] = ()) -> Observation[Data]:
         forget, self._released = self._released, ()
-        return Observation(events=events, known=known, forget=forget)
+        return Observation(events=events, cursor=self.cursor, known=known, forget=forget)

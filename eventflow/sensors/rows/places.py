@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import cast
@@ -25,7 +26,7 @@ def unpacked(data: object) -> Place:
 
 
 def _packed(value: object) -> object:
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
         return value
     if isinstance(value, str):
         return value if _is_text(value) else {"text": base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")}
@@ -62,6 +63,7 @@ def _iso(value: object) -> str:
 
 # A datetime is a date as well, so it comes first.
 _KINDS = {
+    "float": (float, repr, float),
     "bytes": ((bytes, bytearray, memoryview), _bytes, base64.b64decode),
     "instant": (datetime, _iso, datetime.fromisoformat),
     "date": (date, _iso, date.fromisoformat),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from cronsim import CronSim, CronSimError
@@ -89,11 +89,19 @@ def _written(text: object) -> str:
         return NAMED[text]
     if len(fields) not in (5, 6):
         raise ValueError(f"cron text {text!r} has {len(fields)} fields: write five, {_FIELDS}")
-    try:
-        CronSim(text, datetime(2000, 1, 1))  # noqa: DTZ001 - local times have no zone
-    except (CronSimError, ValueError, AssertionError) as error:
-        raise ValueError(f"cron text {text!r} can't be read or never fires ({str(error).lower()}): its fields are {_FIELDS}") from None
+    if mistake := _mistake(fields):
+        if _mistake([*fields[:-2], "*", fields[-1]]) is None:  # each field can be read: it is the month that has no such day
+            raise ValueError(f"cron text {text!r} never fires: no day {fields[-3]} is ever in the month {fields[-2]}")
+        raise ValueError(f"cron text {text!r} can't be read, {mistake}: its fields are {_FIELDS}")
     return " ".join(fields)
+
+
+def _mistake(fields: Sequence[str]) -> str | None:
+    try:
+        CronSim(" ".join(fields), datetime(2000, 1, 1))  # noqa: DTZ001 - local times have no zone
+    except (CronSimError, ValueError, AssertionError) as error:
+        return str(error).lower() or "one of them makes no sense"
+    return None
 
 
 def _next(times: CronSim) -> datetime | None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from eventflow.durations import SECOND
 from eventflow.ports import Clock
 
+HEARTBEAT = 300.0
+"""How often, in seconds, a sensor that waits for the wall clock says that it is there."""
+
 _LOOK = 30.0  # seconds: so much later at most it is seen that the wall clock was put on
 _LEAST = 0.001
 

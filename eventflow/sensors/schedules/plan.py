@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
-from typing import Literal, cast, get_args
+from typing import Literal, cast
 
 import msgspec
 
-from eventflow import durations
-from eventflow.durations import Duration
+from eventflow.durations import SECOND, Duration, instant_of, microseconds, text
+from eventflow.sensors.options import choice, pause
 from eventflow.sensors.schedules.cron import Cron
 from eventflow.sensors.schedules.days import Day, Days, day_texts
-from eventflow.sensors.schedules.zones import Fold, Gap, instant_of, instants, zone_named
+from eventflow.sensors.schedules.zones import Fold, Gap, instants, zone_named
 
 DST = Literal["default", "skip", "shift", "both"]
 """What becomes of local times that don't exist, or come twice, because clocks are moved."""
@@ -60,15 +60,14 @@ def plan_of(
     given = [name for name, value in (("cron", cron), ("every", every), ("at", at)) if value is not None]
     if len(given) != 1:
         raise ValueError(f"give one of cron='0 2 * * *', every='15m' and at=[...], not {' and '.join(given) or 'none of them'}")
-    if dst not in get_args(DST):
-        raise ValueError(f"dst={dst!r} is unknown: use {', '.join(map(repr, get_args(DST)))}")
+    choice("dst", dst, DST)
     if every is not None and dst != "default":
         raise ValueError("dst= has no meaning with every=, which counts time as it passes, whatever clocks show")
     there = zone_named(zone)
     days = {"only": day_texts("only", only), "exclude": day_texts("exclude", exclude)}
     return Plan(
         cron=() if cron is None else _crons(cron, Days(**days)),
-        every=0 if every is None else _length(every),
+        every=0 if every is None else microseconds(pause("every", every, "1s")),
         at=() if at is None else tuple(sorted(_at(at, there, dst))),
         zone=zone,
         dst=dst,
@@ -78,16 +77,20 @@ def plan_of(
     )
 
 
+def in_short(plan: Plan) -> str:
+    """Say in a few words when something is due."""
+    if plan.cron:
+        when = " and ".join(plan.cron[:3]) + (" ..." if len(plan.cron) > 3 else "")
+    elif plan.every:
+        when = f"every {text(plan.every / SECOND)}"
+    else:
+        when = f"{len(plan.at)} times" if len(plan.at) > 1 else "one time"
+    return f"{when}, {plan.zone}"
+
+
 def _crons(cron: str | Sequence[str], days: Days) -> tuple[str, ...]:
     texts = _listed("cron", cron, _MOST_CRONS)
-    return tuple(dict.fromkeys(Cron(text, days).text for text in texts))
-
-
-def _length(every: Duration) -> int:
-    length = durations.microseconds(every)
-    if length < durations.SECOND:
-        raise ValueError(f"every={every!r} is too often: use at least '1s'")
-    return length
+    return tuple(dict.fromkeys(Cron(one, days).text for one in texts))
 
 
 def _at(at: When | Iterable[When], zone: tzinfo, dst: str) -> set[int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from eventflow.sensors.schedules.plan import Plan
+from eventflow.sensors.schedules.tick import shown
+from eventflow.sensors.schedules.ticks import Ticks
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +41,17 @@ def position_of(cursor: object) -> Position | None:
         return msgspec.convert(cursor, Position)
     except msgspec.ValidationError:
         return None
+
+
+def in_words(cursor: object, plan: Plan, ticks: Ticks, kind: str = "tick") -> str:
+    """Say what a position means: the last that fired, by the name of its kind, and the next."""
+    position = position_of(cursor)
+    if position is None:
+        return "it has not looked yet"
+    following = next(ticks.after(position.next_from), None)
+    last = f"no {kind} yet" if position.last is None else f"the {kind} of {shown(position.last, ticks.zone, plan.zone)}"
+    missed = f", {position.missed} missed since" if position.missed else ""
+    return f"{last}{missed}; " + ("none is to come" if following is None else f"the next is {shown(following, ticks.zone, plan.zone)}")
 
 
 def beginning(plan: Plan, now: int) -> Position:

@@ -10,21 +10,17 @@ from typing import Literal
 from eventflow.durations import SECOND
 from eventflow.events import Event, Observation
 from eventflow.ports import Seen, World
+from eventflow.sensors.portions import PORTION, portions
 from eventflow.sensors.schedules.backlog import PUNCTUAL, Backlog, Older, backlog
-from eventflow.sensors.schedules.patience import wall_clock
+from eventflow.sensors.schedules.patience import HEARTBEAT, wall_clock
 from eventflow.sensors.schedules.plan import Plan
 from eventflow.sensors.schedules.position import Position, behind, moved
 from eventflow.sensors.schedules.tick import MANY_MISSED, MISSED, TICK, Tick, shown, written
-from eventflow.sensors.schedules.ticks import Ticks
+from eventflow.sensors.schedules.ticks import Ticks, ticks_of
 from eventflow.sensors.schedules.zones import moment
 
 Fires = Literal["end", "start"]
 """At which end of its data interval a tick fires."""
-
-HEARTBEAT = 300.0
-"""How often a schedule says that it is there, in seconds."""
-
-_AT_ONCE = 500  # events in one observation, which is one transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +87,13 @@ class Rounds:
     async def _caught_up(self, ticks: Ticks, now: int) -> AsyncGenerator[Observation[Tick], None]:
         if self._options.most is None:
             due = itertools.takewhile(lambda tick: tick <= now, ticks.after(self._position.until))
-            while fire := list(itertools.islice(due, _AT_ONCE)):
+            while fire := list(itertools.islice(due, PORTION)):
                 yield self._observation(ticks, Backlog(None, (), fire), now)
             return
         came = await backlog(ticks, self._position.until, now, self._options.most, self._world.clock)
         if came.fire and not self._may_fire(came.fire[-1], now):
             came = Backlog(came.older, [*came.missed, *came.fire], ())
-        for portion in _portions(came):
+        for portion in _observed(came):
             yield self._observation(ticks, portion, now)
 
     def _observation(self, ticks: Ticks, came: Backlog, now: int) -> Observation[Tick]:
@@ -175,24 +171,18 @@ class Rounds:
         return self._drawn[1]
 
 
-def ticks_of(plan: Plan) -> Ticks | None:
-    """Give the ticks of a plan that was written down, None where it can't be read any more."""
-    try:
-        return Ticks(plan)
-    except ValueError:  # written by another version, or in a zone that is no longer there
-        return None
-
-
-def _portions(came: Backlog) -> Iterator[Backlog]:
+def _observed(came: Backlog) -> Iterator[Backlog]:
     """Divide ticks that are due into observations: together where they are few."""
-    if len(came.missed) + len(came.fire) < _AT_ONCE:
+    if len(came.missed) + len(came.fire) < PORTION:
         if came.missed or came.fire:
             yield came
         return
-    for place in range(0, len(came.missed), _AT_ONCE):
-        yield Backlog(came.older if place == 0 else None, came.missed[place : place + _AT_ONCE], ())
-    for place in range(0, len(came.fire), _AT_ONCE):
-        yield Backlog(None, (), came.fire[place : place + _AT_ONCE])
+    older = came.older
+    for missed in portions(came.missed):
+        yield Backlog(older, missed, ())
+        older = None
+    for fire in portions(came.fire):
+        yield Backlog(None, (), fire)
 
 
 def _intervals(ticks: Ticks, due: Sequence[int], fires: Fires) -> Iterator[tuple[int, int]]:

@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Literal
 
 from eventflow import durations
 from eventflow.definition.places import naming_the_line, user_place
 from eventflow.durations import Duration
 from eventflow.errors import SensorError
 from eventflow.events import Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
+from eventflow.sensors.options import choice, name_of
 from eventflow.sensors.schedules.days import Day
-from eventflow.sensors.schedules.plan import DST, Plan, When, plan_of
-from eventflow.sensors.schedules.position import beginning, position_of
-from eventflow.sensors.schedules.rounds import HEARTBEAT, Fires, Options, Rounds
-from eventflow.sensors.schedules.tick import Tick, shown
-from eventflow.sensors.schedules.ticks import Ticks, checked, shortest_pause
-from eventflow.sensors.schedules.zones import instant_of, moment
-
-__all__ = ["All", "Schedule", "Tick"]
+from eventflow.sensors.schedules.patience import HEARTBEAT
+from eventflow.sensors.schedules.plan import DST, Plan, When, in_short, plan_of
+from eventflow.sensors.schedules.position import beginning, in_words, position_of
+from eventflow.sensors.schedules.rounds import Fires, Options, Rounds
+from eventflow.sensors.schedules.tick import Tick
+from eventflow.sensors.schedules.ticks import checked, shortest_pause
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +82,16 @@ class Schedule:
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
-            if fires not in get_args(Fires):
-                raise ValueError(f"fires={fires!r} is unknown: use 'end' or 'start', of the data interval")
+            self._name = name_of(name)
             plan = plan_of(cron=cron, every=every, at=at, zone=zone, dst=dst, start=start, end=end, only=only, exclude=exclude)
-            ticks = checked(plan)
-            most, late = _catchup(catchup)
-            self._options = Options(plan=plan, ticks=ticks, fires=fires, jitter=_jitter(jitter, plan), most=most, late=late)
-        self._name = name
+            self._options = Options(
+                plan=plan,
+                ticks=checked(plan),
+                fires=choice("fires", fires, Fires),
+                jitter=_jitter(jitter, plan),
+                most=_most(catchup),
+                late=catchup != "skip",
+            )
 
     def __repr__(self) -> str:
         return f"<Schedule {self.name!r}: {in_short(self._options.plan)}>"
@@ -120,7 +118,7 @@ class Schedule:
 
     def upcoming(self, after: datetime, count: int = 5) -> list[datetime]:
         """Give the ticks that follow a time, which is in the schedule's zone where it has none. Fewer than `count`, if it ends before."""
-        return upcoming(self._options.ticks, after, count)
+        return self._options.ticks.upcoming(after, count)
 
     def in_words(self, cursor: object) -> str:
         """Say which tick fired last, and which is the next."""
@@ -134,44 +132,15 @@ class Schedule:
             )
 
 
-def in_words(cursor: object, plan: Plan, ticks: Ticks, kind: str = "the tick") -> str:
-    """Say what a position means: the last that fired, by the name of its kind, and the next."""
-    position = position_of(cursor)
-    if position is None:
-        return "it has not looked yet"
-    following = next(ticks.after(position.next_from), None)
-    last = f"{kind.replace('the', 'no')} yet" if position.last is None else f"{kind} of {shown(position.last, ticks.zone, plan.zone)}"
-    missed = f", {position.missed} missed since" if position.missed else ""
-    return f"{last}{missed}; " + ("none is to come" if following is None else f"the next is {shown(following, ticks.zone, plan.zone)}")
-
-
-def upcoming(ticks: Ticks, after: datetime, count: int) -> list[datetime]:
-    """Give the ticks that follow a time, each with its offset from UTC."""
-    begin = instant_of(after if after.tzinfo else after.replace(tzinfo=ticks.zone))
-    return [moment(tick, ticks.zone) for tick in itertools.islice(ticks.after(begin), count)]
-
-
-def in_short(plan: Plan) -> str:
-    """Say in a few words when a plan's ticks are."""
-    if plan.cron:
-        when = " and ".join(plan.cron[:3]) + (" ..." if len(plan.cron) > 3 else "")
-    elif plan.every:
-        when = f"every {durations.text(plan.every / durations.SECOND)}"
-    else:
-        when = f"{len(plan.at)} times" if len(plan.at) > 1 else "one time"
-    return f"{when}, {plan.zone}"
-
-
-def _catchup(catchup: Catchup) -> tuple[int | None, bool]:
+def _most(catchup: Catchup) -> int | None:
+    """Give how many of the ticks that are due may fire, None for all. With `"skip"` that is the latest too: it may be on time."""
     match catchup:
-        case "latest":
-            return 1, True
-        case "skip":
-            return 1, False
+        case "latest" | "skip":
+            return 1
         case "all":
-            return None, True
+            return None
         case All():
-            return catchup.most, True
+            return catchup.most
         case _:
             raise ValueError(f"catchup={catchup!r} is unknown: use 'latest', 'skip', 'all', or All(5) for at most five")
 

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from eventflow.durations import instant_of
 from eventflow.sensors.schedules.cron import Cron
 from eventflow.sensors.schedules.days import Days
 from eventflow.sensors.schedules.grids import AtGrid, CronGrid, EveryGrid, Grid
 from eventflow.sensors.schedules.plan import Plan
-from eventflow.sensors.schedules.zones import instant_of, zone_named
+from eventflow.sensors.schedules.zones import moment, zone_named
 
 MONDAY = instant_of(datetime(1970, 1, 5, tzinfo=UTC))
 """From where lengths of time are counted that have no start: so that weeks begin on Monday, days at midnight, hours at the hour."""
@@ -48,6 +49,19 @@ class Ticks:
         """Give the tick after a tick, were there no end; the end or the tick itself, where it is the last of all."""
         end = self._plan.end
         return next(self._grid.after(tick), tick if end is None else max(end, tick))
+
+    def upcoming(self, after: datetime, count: int) -> list[datetime]:
+        """Give the ticks that follow a time, which is in the plan's zone where it has none, each with its offset from UTC."""
+        begin = instant_of(after if after.tzinfo else after.replace(tzinfo=self.zone))
+        return [moment(tick, self.zone) for tick in itertools.islice(self.after(begin), count)]
+
+
+def ticks_of(plan: Plan) -> Ticks | None:
+    """Give the ticks of a plan that was written down, None where it can't be read any more."""
+    try:
+        return Ticks(plan)
+    except ValueError:  # written by another version, or in a zone that is no longer there
+        return None
 
 
 def checked(plan: Plan) -> Ticks:

@@ -7,14 +7,14 @@ import zoneinfo
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Literal
 
+from eventflow.durations import EPOCH, instant_of
+
 Gap = Literal["none", "first", "shift"]
 """What a local time that doesn't exist means: nothing, the first instant after the gap, or as much later as the clocks were put on."""
 
 Fold = Literal["first", "both"]
 """What a local time that comes twice means: the first of its instants, or both."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _HOUR = timedelta(hours=1)
 _REACH = 26  # hours: no two offsets from UTC are further apart
 _LONGEST = 64
@@ -79,11 +79,6 @@ def moment(instant: int, zone: tzinfo) -> datetime:
     return _utc(instant).astimezone(timezone(offset) if offset else UTC)
 
 
-def instant_of(when: datetime) -> int:
-    """Give the instant of a `datetime` that has a zone."""
-    return (when - _EPOCH) // _MICROSECOND
-
-
 def _may_be_a_zone(name: str) -> bool:
     return len(name) <= _LONGEST and name.isascii() and name.isprintable() and not name.startswith(_NOT_CIVIL)
 
@@ -109,11 +104,11 @@ def _offsets(local: datetime, zone: tzinfo) -> tuple[timedelta, timedelta]:
 
 
 def _instant(local: datetime, offset: timedelta) -> int:
-    return (local.replace(tzinfo=UTC) - offset - _EPOCH) // _MICROSECOND
+    return instant_of(local.replace(tzinfo=UTC) - offset)
 
 
 def _utc(instant: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=instant)
+    return EPOCH + timedelta(microseconds=instant)
 
 
 def _end_of_gap(local: datetime, zone: tzinfo) -> int:

@@ -5,25 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from eventflow.durations import instant_of
+from eventflow.sensors.portions import PORTION
 from eventflow.sensors.webhooks.delivery import LONGEST_WORD, Delivery, Headers
 from eventflow.sensors.webhooks.gate import JSON, check_type, parse
 from eventflow.sensors.webhooks.payload import Draft, fitted
 from eventflow.sensors.webhooks.received import Unfit
 from eventflow.sensors.webhooks.schemes import Scheme, Verified, scheme_of
 
-BATCH = 500
-"""The most events of a batch: they are committed in one transaction."""
-
 _STRUCTURED, _BATCHED = b"application/cloudevents+json", b"application/cloudevents-batch+json"
 _ATTRIBUTES = ("specversion", "id", "source", "type", "subject", "time")
 _ESCAPED = re.compile(rb"(?:[\x20-\x24\x26-\x7e]|%[0-9A-Fa-f]{2})*+")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 T = TypeVar("T")
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_WORD)]
@@ -83,8 +81,8 @@ def drafts(delivery: Delivery, verified: Verified, scheme: Scheme, schema: Any, 
 
 
 def _batch(envelopes: Sequence[Envelope], schema: Any) -> list[Draft]:
-    if len(envelopes) > BATCH:
-        raise Unfit(413, f"its batch has {len(envelopes)} events: at most {BATCH} are taken at once")
+    if len(envelopes) > PORTION:
+        raise Unfit(413, f"its batch has {len(envelopes)} events: at most {PORTION} are taken at once")
     return [_draft(envelope, schema) for envelope in envelopes]
 
 
@@ -98,7 +96,7 @@ def _draft(told: Envelope, schema: Any) -> Draft:
 
 
 def _said(told: Envelope, data: Any, plain: object) -> Draft:
-    time = None if told.time is None else (told.time - _EPOCH) // timedelta(microseconds=1)
+    time = None if told.time is None else instant_of(told.time)
     return Draft(data, plain, f"{told.source} {told.id}", told.type, told.subject, time)
 
 

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
 from eventflow import codec
 from eventflow.errors import ValueNotStorable
+from eventflow.sensors.paths import Absent, JSONPath
 from eventflow.sensors.webhooks.delivery import LONGEST_WORD
 from eventflow.sensors.webhooks.received import Unfit
 
 Dedup = str | Callable[[Any], str | int]
 """What tells an event from the others: where it stands in the payload, such as `data.id`, or a function of the payload."""
+
+Identify = JSONPath | Callable[[Any], str | int]
+"""The same, read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +53,10 @@ def check_storable(data: object) -> None:
         raise Unfit(422, f"its payload can't be kept as it is: {error}") from error
 
 
-def identity(dedup: Dedup, data: Any, plain: object) -> str:
+def identity(dedup: Identify, data: Any, plain: object) -> str:
     """Give what a payload itself says that tells it from others. Refuses a payload that doesn't say it."""
-    if isinstance(dedup, str):
-        return _named(at(plain, dedup), f"at {dedup!r}")
+    if isinstance(dedup, JSONPath):
+        return _named(_at(dedup, plain), f"at {dedup.written!r}")
     try:
         said = dedup(data)
     except Exception as error:  # the user's: whatever it raises refuses this delivery alone
@@ -60,17 +64,11 @@ def identity(dedup: Dedup, data: Any, plain: object) -> str:
     return _named(said, "by dedup")
 
 
-def at(plain: object, place: str) -> object:
-    """Give what stands at a place such as `data.id` or `items.0.id`, None where there is nothing."""
-    for step in place.split("."):
-        if isinstance(plain, dict):
-            plain = cast("Mapping[str, object]", plain).get(step)
-        elif isinstance(plain, list) and step.isascii() and step.isdigit() and len(step) < 10:
-            items = cast("Sequence[object]", plain)
-            plain = items[int(step)] if int(step) < len(items) else None
-        else:
-            return None
-    return plain
+def _at(place: JSONPath, plain: object) -> object:
+    try:
+        return place.of(plain)
+    except Absent:  # what it says of the payload is nobody's business: the refusal names the place
+        return None
 
 
 def _named(said: object, where: str) -> str:

@@ -9,15 +9,16 @@ import msgspec
 
 from eventflow.definition.places import naming_the_line, user_place
 from eventflow.events import Event, Observation
-from eventflow.ids import misnamed
 from eventflow.ports import Seen, World
 from eventflow.secret import Secret
+from eventflow.sensors.options import choice, name_of
+from eventflow.sensors.paths import parsed
 from eventflow.sensors.sizes import Size, size
 from eventflow.sensors.webhooks import cloudevents
 from eventflow.sensors.webhooks.cloudevents import CloudEvents
 from eventflow.sensors.webhooks.delivery import Delivery, Headers
 from eventflow.sensors.webhooks.gate import MEBIBYTE, check_encoding, check_type, parse
-from eventflow.sensors.webhooks.payload import Dedup, Draft, check_storable, fitted, identity
+from eventflow.sensors.webhooks.payload import Dedup, Draft, Identify, check_storable, fitted, identity
 from eventflow.sensors.webhooks.received import Received, Receiving, Refusal, Reply, Unfit
 from eventflow.sensors.webhooks.schemes import HMAC, Scheme, Unsigned, Verified, scheme_of
 
@@ -103,7 +104,7 @@ class WebhookSensor(Generic[D]):
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            self._name = _name(name)
+            self._name = name_of(name, "hook")
             self._is_cloud = scheme == "cloudevents" or isinstance(scheme, CloudEvents)
             self._scheme = _scheme(scheme, unsigned=unsigned)
             self._keys = _keys(self._scheme, secrets, name)
@@ -145,6 +146,9 @@ class WebhookSensor(Generic[D]):
     def in_words(self, cursor: object) -> str:  # noqa: ARG002 - the port has it
         """Say what this sensor waits for."""
         return f"takes what is sent to /hooks/{self.name}"
+
+    async def check(self, world: World) -> None:
+        """Return: deliveries are sent here, so there is nothing to reach, and secrets and scheme were checked when the hook was made."""
 
     def receive(self, headers: Iterable[tuple[bytes, bytes]], body: bytes, now: int) -> Received[D] | Refusal:
         """Verify and read a delivery, changing nothing. `now` is in microseconds UTC. No input makes it raise."""
@@ -191,12 +195,6 @@ class WebhookSensor(Generic[D]):
         return Event(id=named, source=self.name, type=draft.kind or self.name, data=draft.data, time=time, subject=draft.subject)
 
 
-def _name(name: str) -> str:
-    if mistake := misnamed(name, "hook"):
-        raise ValueError(mistake)
-    return name
-
-
 def _scheme(given: str | Scheme | CloudEvents, *, unsigned: bool) -> Scheme:
     wanted = CloudEvents() if given == "cloudevents" else given
     under = scheme_of(wanted.under if isinstance(wanted, CloudEvents) else wanted)
@@ -234,17 +232,19 @@ def _later(kind: type[Any], value: object) -> object:
 
 
 def _content(content: Content, schema: Any, dedup: Dedup | None, *, is_cloud: bool) -> Content:
-    if content not in ("json", "bytes"):
-        raise ValueError(f"content={content!r} is unknown: use 'json' or 'bytes'")
+    choice("content", content, Content)
     if content == "bytes" and (schema is not Any or is_cloud or isinstance(dedup, str)):
         raise ValueError("content='bytes' isn't looked into: it goes with no schema, no place for dedup, and no CloudEvents")
     return content
 
 
-def _dedup(dedup: Dedup | None) -> Dedup | None:
-    if isinstance(dedup, str) and not all(dedup.split(".")):
-        raise ValueError(f"dedup={dedup!r} is no place in a payload: write it as 'data.id'")
-    if dedup is not None and not isinstance(dedup, str) and not callable(dedup):
+def _dedup(dedup: Dedup | None) -> Identify | None:
+    if isinstance(dedup, str):
+        place = parsed(dedup, "dedup")
+        if not place.steps:
+            raise ValueError(f"dedup={dedup!r} is the whole payload: write where in it the identity stands, as in 'data.id'")
+        return place
+    if dedup is not None and not callable(dedup):
         raise ValueError(f"dedup={dedup!r} is neither a place in the payload nor a function of it")
     return dedup
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from eventflow import durations, escapes, ids, states
 from eventflow.durations import SECOND
-from eventflow.engine.identities import whole_number
 from eventflow.engine.retention import RETENTION
 from eventflow.errors import NotFound
+from eventflow.ids import whole_number
 from eventflow.projections import EventRow, NodeRow, RunRow, SeenRangeRow, SeenRow
 from eventflow.sensors.webhooks.received import Receiving
 from eventflow.server.answers import DecisionEntry, EventEntry, Explanation, Sentence
@@ -125,7 +125,7 @@ async def _identity(sources: Sources, event: EventEntry) -> Sentence:
     """Tell what becomes of the same event if it comes again."""
     seen = await sources.journal.select(SeenRow, source=event.source, id=event.id)
     if seen and seen[0].event == event.event and seen[0].forgotten_at is not None:
-        return Sentence(seen[0].forgotten_at + RETENTION, "until then its identity is kept: the same event again fires nothing")
+        return Sentence(seen[0].forgotten_at + (RETENTION if sources.engine is None else sources.engine.retention), "until then its identity is kept: the same event again fires nothing")
     if seen or await _range(sources, event.source, event.id) is not None:
         return Sentence(None, "its identity is taken: the same event again fires nothing")
     return Sentence(None, "its identity is free again: the same event would be a new one")

@@ -42,11 +42,11 @@ class Foretelling(Protocol):
 
 
 async def entries(sources: Sources) -> list[SensorEntry]:
-    """Give all sensors of the engine; without one, all that the journal knows of. By their names."""
+    """Give all sensors of the engine; without one, all that the journal or the code knows of. By their names."""
     journal, sensors = sources.journal, known(sources)
     rows = {row.sensor: row for row in await journal.select(SensorRow)}
     cursors = await _cursors(journal, await journal.select(CursorRow))
-    names = sorted(sensors) if sources.engine is not None else sorted({*rows, *cursors})
+    names = sorted(sensors) if sources.engine is not None else sorted({*rows, *cursors, *sensors})
     newest = [row for name in names for row in await _newest(journal, name, 1)]
     last = {one.source: one for one in await events.entries(journal, newest)}
     return [_entry(sources, name, rows.get(name), cursors.get(name), last.get(name)) for name in names]
@@ -83,13 +83,15 @@ def health(row: SensorRow) -> SensorHealth:
 
 
 def known(sources: Sources) -> Mapping[str, Sensor[Any]]:
-    """Give the engine's sensors by their names; none where there is no engine."""
-    return {} if sources.engine is None else {sensor.name: sensor for sensor in sources.engine.sensors}
+    """Give the sensors by their names: the engine's, or, where there is none, those of the project's code; none where it isn't loaded."""
+    code = () if sources.project is None else sources.project.sensors
+    return {sensor.name: sensor for sensor in (code if sources.engine is None else sources.engine.sensors)}
 
 
 def triggers(sources: Sources, source: str) -> list[TriggerEntry]:
-    """Give the triggers that listen to a source; none where there is no engine."""
-    listening = [] if sources.engine is None else [trigger for trigger in sources.engine.triggers if trigger.on.name == source]
+    """Give the triggers that listen to a source: the engine's, or the code's, as with `known`."""
+    code = () if sources.project is None else sources.project.triggers
+    listening = [one for one in (code if sources.engine is None else sources.engine.triggers) if one.source == source]
     return [TriggerEntry(trigger.name, trigger.run.name, trigger.place) for trigger in listening]
 
 
@@ -106,7 +108,7 @@ async def _with_events(sources: Sources, name: str, count: int) -> tuple[SensorE
 async def _names(sources: Sources) -> Iterable[str]:
     if sources.engine is not None:
         return sorted(known(sources))
-    return sorted({row.sensor for row in await sources.journal.select(SensorRow)})
+    return sorted({*known(sources), *(row.sensor for row in await sources.journal.select(SensorRow))})
 
 
 def _entry(sources: Sources, name: str, row: SensorRow | None, cursor: msgspec.Raw | None, last: EventEntry | None) -> SensorEntry:

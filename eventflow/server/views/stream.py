@@ -7,8 +7,8 @@ from functools import partial
 
 import anyio
 
-from eventflow.engine.groups import unwrapped
 from eventflow.facts import Record
+from eventflow.groups import unwrapped
 from eventflow.server.answers import FactPage
 from eventflow.server.sources import Sources
 

@@ -89,6 +89,7 @@ class Sensing:
         self.clock = clock
         self.watcher = watcher
         self.error: Exception | None = None
+        self.over = False
         self.troubles = Troubles()
 
     async def run(self) -> None:
@@ -99,10 +100,12 @@ class Sensing:
                     self.book.commit(observation)
         except Exception as error:  # noqa: BLE001 - the test asks for it
             self.error = error
+        finally:
+            self.over = True  # whatever ended it, such as the test's own time-out: nobody is to wait for it
 
     async def rest(self) -> None:
         """Return once the sensor waits for time to pass, or has failed."""
-        while self.clock.waiting == 0 and self.error is None:
+        while self.clock.waiting == 0 and not self.over:
             await anyio.lowlevel.checkpoint()
 
     async def after(self, seconds: float) -> list[str]:

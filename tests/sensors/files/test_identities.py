@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from eventflow.sensors.files.options import Existing
 from eventflow.sensors.files.sensor import FileSensor
+from eventflow.sensors.options import Existing
 from tests.sensors.files.sensing import Book, sensing
 
 

@@ -279,11 +279,12 @@ async def test_a_slow_test_holds_up_no_other_file(inbox: Path) -> None:
     ("outcome", "said"),
     [
         (SystemExit(3), "raised SystemExit: 3"),
+        (TimeoutError("later"), "raised TimeoutError: later"),
         (ValueError("a\x1b[2J"), "raised ValueError: a\\x1b[2J"),
         (asyncio.CancelledError(), "cancelled itself"),
         (None, "gave NoneType, neither True nor False"),
     ],
-    ids=["SystemExit", "ValueError", "CancelledError", "None"],
+    ids=["SystemExit", "TimeoutError", "ValueError", "CancelledError", "None"],
 )
 async def test_a_test_that_fails_is_said_and_asked_again(inbox: Path, outcome: BaseException | None, said: str) -> None:
     tries = 0

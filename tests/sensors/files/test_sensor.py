@@ -16,8 +16,8 @@ import pytest
 from eventflow.durations import SECOND
 from eventflow.errors import DefinitionError, WatchedFolderMissing, WatchedFolderUnreadable
 from eventflow.ports import Sensor
-from eventflow.sensors.files.options import Existing
 from eventflow.sensors.files.sensor import Delete, FileSensor, FileVersion, Manifest, Marker, Move
+from eventflow.sensors.options import Existing
 from eventflow.testing import VirtualClock
 from tests.sensors.files.sensing import Book, sensing
 from tests.sensors.outside import outside
@@ -608,10 +608,10 @@ def test_it_is_a_sensor() -> None:
         ({"path": "a\0b"}, "no folder"),
         ({"path": []}, "path=[] is no folder"),
         ({"path": ["in", "./in/"]}, "names the folder 'in' twice"),
-        ({"ready": "now"}, "ready='now' is unknown: use 'settle' or 'atomic' or 'closed'"),
+        ({"ready": "now"}, "ready='now' is unknown: use 'settle', 'atomic', 'closed', Marker('.done')"),
         ({"ready": 5}, "ready=5 is unknown: use 'settle', 'atomic', 'closed', Marker('.done')"),
         ({"ready": put}, "your own `async def ready(path: Path) -> bool`"),
-        ({"identity": "name"}, "identity='name' is unknown: use 'version' or 'content' or 'path'"),
+        ({"identity": "name"}, "identity='name' is unknown: use 'version', 'content' or 'path'"),
         ({"after": "done/"}, "after='done/' is unknown: use Leave(), Move('done/') or Delete()"),
         ({"failed": Move("inbox")}, "Move('inbox') leads into 'inbox', which the sensor watches"),
         ({"after": Move("./inbox/done/.."), "path": ["other", "inbox"]}, "Move('inbox/done/..') leads into 'inbox'"),

@@ -85,6 +85,55 @@ async def test_an_item_that_appears_anywhere_in_a_single_page_fires() -> None:
     assert book.ids == ["1", "7"]
 
 
+async def test_items_of_another_address_are_told_apart_from_those_of_the_first() -> None:
+    def at(path: str) -> HTTPSensor:
+        return HTTPSensor("source", server.url + path, change=Items("items"), existing="fire")
+
+    async with serving() as server:
+        server.at("/staging", ids(2, 1))
+        server.at("/production", ids(3, 2, 1), ids(4, 3, 2, 1))
+        book = Book()
+        for path in ("/staging", "/staging", "/production", "/production", "/staging"):
+            await whole_look(at(path), book)
+    assert [event.subject for event in book.events] == ["1", "2", "1", "2", "3", "4"]
+    assert book.ids[:2] == ["1", "2"]
+    assert len(set(book.ids)) == 6
+    assert book.repeated == []
+
+
+async def test_at_another_address_what_is_there_is_known_and_only_what_comes_fires() -> None:
+    async with serving() as server:
+        server.at("/production", ids(2, 1), ids(3, 2, 1))
+        book = Book()
+        await whole_look(HTTPSensor("source", server.at("/staging", ids(3)), change=Items("items")), book)
+        for _ in range(2):
+            await whole_look(HTTPSensor("source", server.url + "/production", change=Items("items")), book)
+    assert [event.subject for event in book.events] == ["3"]
+
+
+@pytest.mark.parametrize("cursor", [None, {"last": 7}], ids=["none", "of another kind"])
+async def test_identities_that_another_kind_of_sensor_took_swallow_nothing_over_crashes(cursor: object) -> None:
+    for commits in range(4):
+        async with serving() as server:
+            sensor = HTTPSensor("source", server.at("/l", ids(*range(600, 0, -1))), change=Items("items"), existing="fire")
+            book = Book()
+            book.cursor, book.taken = cursor, {"1": None}
+            book.commits_left = commits
+            with suppress(Crashed):
+                await whole_look(sensor, book)
+            book.commits_left = None
+            await whole_look(sensor, book)
+            assert [event.data.item["id"] for event in book.events] == list(range(1, 601))
+
+
+async def test_an_item_nested_too_deep_to_be_carried_fires_without_its_content() -> None:
+    async with serving() as server:
+        deep = Reply(b'{"items": [{"id": 1, "x": ' + b"[" * 700 + b"]" * 700 + b'}, {"id": 2, "x": {"$path": "a"}}]}')
+        sensor, book = HTTPSensor("source", server.at("/l", deep), change=Items("items"), existing="fire"), Book()
+        await whole_look(sensor, book)
+    assert [(event.data.item, event.data.cut) for event in book.events] == [({"id": 2, "x": {"$path": "a"}}, False), (None, True)]
+
+
 async def test_several_places_make_one_id() -> None:
     def at(moment: str) -> Reply:
         return as_json([{"id": 1, "meta": {"at": moment}}])

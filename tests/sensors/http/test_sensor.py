@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import itertools
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
@@ -13,9 +14,12 @@ import pytest
 from eventflow import codec
 from eventflow.errors import DefinitionError, SensorError, SourceUnreachable
 from eventflow.ports import Checkable, Explaining, Sensor
+from eventflow.secret import Secret
+from eventflow.sensors.http.addresses import written
 from eventflow.sensors.http.changes import LONGEST_TEXT
 from eventflow.sensors.http.rounds import Rounds
 from eventflow.sensors.http.sensor import Body, Feed, Header, HTTPChange, HTTPSensor, Items, Status, Value
+from eventflow.sensors.http.stream import StreamSensor
 from tests.sensors.http.looking import HurriedClock, look, trouble
 from tests.sensors.http.server import Reply, as_json, drip, free_port, hang, nothing, serving
 from tests.sensors.http.test_feeds import RSS
@@ -76,6 +80,26 @@ async def test_a_value_too_large_to_be_carried_is_left_out_and_told_apart_all_th
             await look(sensor, book)
             assert len(codec.encode(book.cursor)) < 1000
     assert [(event.data.after, event.data.cut) for event in book.events] == [(None, True), (None, True), (1, False)]
+
+
+async def test_a_value_nested_too_deep_to_be_carried_is_left_out_and_told_apart_all_the_same() -> None:
+    told = [Reply(b'{"data": {"n": ' + b"[" * depth + b"]" * depth + b"}}") for depth in (700, 701, 100, 101)]
+    async with serving() as server:
+        sensor = HTTPSensor("source", server.at("/v", *told), change=Value("data.n"))
+        book = Book()
+        for _ in told:
+            await look(sensor, book)
+    assert [event.data.cut for event in book.events] == [True, False, True]
+
+
+async def test_a_value_that_looks_like_one_of_ours_is_carried_as_it_is() -> None:
+    ours = {"$path": "a"}
+    async with serving() as server:
+        sensor = HTTPSensor("source", server.at("/v", *values(ours, {"x": ours}, 1)), change=Value("data.n"))
+        book = Book()
+        for _ in range(3):
+            await look(sensor, book)
+    assert [(event.data.before, event.data.after) for event in book.events] == [(ours, {"x": ours}), ({"x": ours}, 1)]
 
 
 async def test_a_value_that_is_missing_is_told_with_what_is_there() -> None:
@@ -230,7 +254,7 @@ async def test_a_server_that_knows_no_head_is_asked_otherwise() -> None:
         sensor = HTTPSensor("source", server.at("/h", told), change=Header("X-Version", confirm=False), largest="1KiB")
         book = Book()
         await look(sensor, book)
-    assert book.cursor["value"] == {"X-Version": "1"}
+    assert book.cursor["value"] == '{"X-Version":"1"}'
 
 
 async def test_headers_that_are_not_there_are_told() -> None:
@@ -316,7 +340,8 @@ async def test_a_crash_at_any_observation_loses_nothing_and_doubles_nothing(chan
 
 
 async def whole_look(sensor: HTTPSensor, book: Book) -> None:
-    async with aclosing(Rounds(sensor._options, book.cursor, book, outside("source")).look()) as observations:
+    rounds = await Rounds.of(sensor._options, book.cursor, book, outside("source"))
+    async with aclosing(rounds.look()) as observations:
         async for observation in observations:
             book.commit(observation)
 
@@ -339,13 +364,15 @@ async def test_another_address_or_another_change_begins_anew_and_never_takes_an_
         other = HTTPSensor("source", server.at("/w", *values(7, 8)), change=Value("data.n"))
         assert await look(other, book) == []
         assert [(change.before, change.after) for change in await look(other, book)] == [(7, 8)]
-        items = HTTPSensor("source", server.at("/l", as_json([]), as_json([{"id": 40}])), change=Items(""))
+        items = HTTPSensor("source", server.at("/l", as_json([]), as_json([{"id": 1}])), change=Items(""))
         await look(items, book, observations=2)
         await look(items, book, observations=2)
         again = HTTPSensor("source", server.at("/v", *values(1, 2)), change=Value("data.n"))
         await look(again, book)
         await look(again, book)
-    assert book.ids == ["1", "2", "40", "41"]
+    assert [one.rpartition("/")[2] for one in book.ids] == ["1", "1", "1", "2"]
+    assert (book.ids[0], book.ids[3]) == ("1", "2")
+    assert len(set(book.ids)) == 4
     assert book.repeated == []
 
 
@@ -355,6 +382,41 @@ async def test_a_renewed_token_is_no_new_address() -> None:
         server.at("/v", *values(1, 2))
         await look(HTTPSensor("source", server.url + "/v?token=old", change=Value("data.n")), book)
         assert len(await look(HTTPSensor("source", server.url + "/v?token=new", change=Value("data.n")), book)) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://h/a", "https://h/b"),
+        ("https://h/a?page=1", "https://h/a?page=2"),
+        ("https://h/" + "a" * 400 + "/1", "https://h/" + "a" * 400 + "/2"),
+        (Secret("https://h/T0/canary-1"), Secret("https://h/T0/canary-2")),
+    ],
+    ids=["path", "query", "far on", "secret"],
+)
+def test_two_addresses_are_never_taken_for_the_same(one: str | Secret, other: str | Secret) -> None:
+    for kind in (HTTPSensor, StreamSensor):
+        watched = [kind("source", url)._options.watched for url in (one, other, one)]
+        assert watched[0] == watched[2] != watched[1]
+        queries = [kind("source", "http://h/", query={"room": room})._options.watched for room in "aba"]
+        assert queries[0] == queries[2] != queries[1]
+        tokens = [kind("source", "http://h/", query={"x": Secret(f"canary-{n}"), "token": str(n)})._options.watched for n in (1, 2)]
+        assert tokens[0] == tokens[1]
+
+
+def test_A75_what_tells_secret_addresses_apart_is_no_plain_digest_that_could_be_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[dict[str, Any]] = []
+    slow = hashlib.scrypt
+
+    def noted(*text: Any, **cost: Any) -> bytes:
+        asked.append(cost)
+        return slow(*text, **cost)
+
+    monkeypatch.setattr(hashlib, "scrypt", noted)
+    identity = written(Secret("https://h/guessed")).identity
+    assert "guessed" not in identity
+    [cost] = asked
+    assert cost["n"] * cost["r"] * 128 >= 16 * 1024 * 1024
 
 
 @pytest.mark.parametrize("cursor", [None, 5, "x", [], {}, {"watched": 3}, {"last": 4}])
@@ -461,11 +523,11 @@ def test_it_keeps_to_the_protocol() -> None:
         ({"every": "10ms"}, "too often"),
         ({"every": "never"}, "is not a duration"),
         ({"jitter": "2m"}, "more than the time between"),
-        ({"existing": "both"}, "use 'ignore' or 'fire'"),
+        ({"existing": "both"}, "use 'fire' or 'ignore'"),
         ({"change": Value}, "is unknown: use Body"),
         ({"change": "etag"}, "is unknown: use Body"),
-        ({"timeout": 0}, "more than nothing"),
-        ({"timeout": "2h"}, "at most an hour"),
+        ({"timeout": 0}, "too short"),
+        ({"timeout": "2h"}, "at most '1h'"),
         ({"largest": "-1MiB"}, "is no size"),
         ({"largest": 0}, "is no size"),
         ({"headers": {"X": 1}}, "give a text or a Secret"),

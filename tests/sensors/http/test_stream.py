@@ -18,6 +18,7 @@ from eventflow.errors import DefinitionError, SensorError, SourceUnreachable
 from eventflow.ports import Checkable, Explaining, Sensor
 from eventflow.sensors.http.stream import StreamEvent, StreamSensor
 from eventflow.sensors.http.streaming import LONGEST_WAIT
+from eventflow.testing import VirtualClock
 from tests.sensors.http.looking import HurriedClock, trouble
 from tests.sensors.http.server import Act, Asked, Reply, as_json, chunks, cut, drip, end, free_port, hang, sends_on, serving
 from tests.sensors.outside import Book, Crashed, outside, watch
@@ -104,28 +105,57 @@ async def test_a_crash_at_any_observation_loses_nothing_and_doubles_nothing() ->
                 return
 
 
-async def test_events_without_an_id_behind_one_with_an_id_are_known_when_they_come_again() -> None:
-    def again(asked: Asked) -> Act:
-        last = asked.headers.get("last-event-id")
-        tail = b"data: 1\n\ndata: 1\n\ndata: 2\n\n"
-        return chunks(sse(7) + tail, then=end) if last is None else chunks(tail + (sse(8) if len(server.asked) > 2 else b""), then=end)
+async def test_events_without_an_id_are_known_where_the_id_before_them_comes_again() -> None:
+    tail = b"data: 1\n\ndata: 1\n\ndata: 2\n\n"
 
     async with serving() as server:
         book = Book()
-        await heard(stream(server.at("/s", again)), book, 5)
-    assert [event.data.data for event in book.events] == [{"n": 7}, 1, 1, 2, {"n": 8}]
-    assert len(book.repeated) == 6
+        told = [chunks(sse(7) + tail, then=end), chunks(sse(7) + tail, then=end), chunks(sse(6, 7) + tail + b"data: 3\n\n" + sse(8))]
+        await heard(stream(server.at("/s", *told)), book, 6)
+    assert [event.data.data for event in book.events] == [{"n": 7}, 1, 1, 2, {"n": 6}, 3]
+    assert book.repeated == []
 
 
-async def test_an_event_behind_an_id_that_came_alone_is_known_when_it_comes_again() -> None:
-    def again(asked: Asked) -> Act:
-        last = asked.headers.get("last-event-id")
-        return chunks(sse(7) + b"data: 1\n\nid: 9\n\ndata: 2\n\n" if last is None else b"data: 2\n\n" + sse(10), then=end)
-
+async def test_an_event_behind_an_id_that_came_alone_is_known_when_that_comes_again() -> None:
     async with serving() as server:
         book = Book()
-        await heard(stream(server.at("/s", again)), book, 4)
+        told = [chunks(sse(7) + b"data: 1\n\nid: 9\n\ndata: 2\n\n", then=end), chunks(b"id: 9\n\ndata: 2\n\n" + sse(10), then=end)]
+        await heard(stream(server.at("/s", *told)), book, 4)
     assert [event.data.data for event in book.events] == [{"n": 7}, 1, 2, {"n": 10}]
+
+
+async def test_equal_events_without_an_id_each_fire_where_no_id_came_before_them_on_their_connection() -> None:
+    alarm = b'data: "alarm"\n\n'
+    async with serving() as server:
+        book = Book()
+        sensor = stream(server.at("/s", chunks(sse(1) + alarm, then=end), chunks(alarm, then=end)))
+        await heard(sensor, book, 5)
+        await heard(sensor, book, 8)
+    assert [event.data.data for event in book.events][:8] == [{"n": 1}, *["alarm"] * 7]
+    assert len(set(book.ids)) == len(book.ids)
+    assert book.repeated == []
+    assert {asked.headers.get("last-event-id") for asked in server.asked[1:]} == {"1"}
+
+
+async def test_a_replay_does_not_lead_the_stream_back() -> None:
+    async with serving() as server:
+        book = Book()
+        again = chunks(sse(3, 4), then=end)
+        sensor = stream(server.at("/s", chunks(sse(3, 4, 5), then=end), again, again, chunks(sse(6))))
+        await heard(sensor, book, 4)
+    assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "5", "5", "5"]
+    assert book.repeated == []
+
+
+async def test_a_stream_that_is_all_known_already_is_gone_through_to_its_end() -> None:
+    async with serving() as server:
+        book = Book()
+        book.taken = dict.fromkeys(["3", "4"])
+        sensor = stream(server.at("/s", chunks(sse(3, 4), then=end), chunks(sse(5))))
+        book.cursor = {"watched": "another", "unmarked": sensor._options.watched}
+        await heard(sensor, book, 1)
+    assert [asked.headers.get("last-event-id") for asked in server.asked] == [None, "4"]
+    assert book.ids == ["5"]
 
 
 async def test_a_crash_between_two_parts_of_what_came_together_loses_nothing() -> None:
@@ -239,6 +269,22 @@ async def test_lines_with_ids_that_are_all_sent_again_fire_once() -> None:
         sensor = stream(server.at("/n", *told), format="ndjson", id="a.id")
         await heard(sensor, book, 5)
     assert book.ids == ["0", "1", "2", "3", "4"]
+    assert book.repeated == []
+
+
+async def test_what_is_sent_again_and_again_moves_nothing_and_comes_in_its_order_when_it_is_new() -> None:
+    def listed(*names: str) -> bytes:
+        return lines(*({"id": name} for name in names))
+
+    known = [f"k{number}" for number in range(1200)]
+    told = [chunks(listed(*known), kind=NDJSON, then=end)] * 3 + [chunks(listed("a", *known, "b"), kind=NDJSON)]
+    async with serving() as server:
+        book = Book()
+        await heard(stream(server.at("/n", *told), format="ndjson", id="id"), book, 1202)
+    assert book.ids == [*known, "a", "b"]
+    assert book.repeated == []
+    assert len({str(seen.cursor) for seen in book.observations if not seen.events}) <= 3
+    assert all(len(seen.events) <= 500 for seen in book.observations)
 
 
 async def test_a_line_that_is_no_json_or_has_no_id_is_an_event_that_says_so() -> None:
@@ -282,18 +328,31 @@ async def test_nothing_for_so_long_and_it_is_connected_anew() -> None:
 
 
 async def test_a_comment_now_and_then_keeps_a_quiet_connection() -> None:
+    clock, beat = VirtualClock(), asyncio.Semaphore(0)
+
     async def beats(line: Any) -> None:
         for _ in range(6):
-            await asyncio.sleep(0.05)
+            await beat.acquire()
             await line.send(b"3\r\n:\n\n\r\n")
+        await beat.acquire()
         await line.send(b"%x\r\n" % len(sse(2)) + sse(2) + b"\r\n")
         await hang(line)
 
     async with serving() as server:
-        book = Book()
-        await heard(stream(server.at("/s", chunks(sse(1), then=beats)), idle="200ms"), book, 2)
+        sensor, book = stream(server.at("/s", chunks(sse(1), then=beats)), idle="200ms"), Book()
+        listening = asyncio.create_task(watch(sensor, book, outside("source", clock=clock), lambda book: len(book.events) == 2))
+        while not book.events:
+            await asyncio.sleep(0)
+        for _ in range(7):
+            count = len(book.observations)
+            await clock.until_waiting()  # for the next part, for so long and no longer
+            await clock.advance(0.15)
+            beat.release()
+            while len(book.observations) == count:
+                await asyncio.sleep(0)
+        await listening
     assert len(server.asked) == 1
-    assert len(book.observations) >= 5  # heartbeats
+    assert len(book.observations) >= 8  # heartbeats
 
 
 @pytest.mark.parametrize(
@@ -383,12 +442,32 @@ async def test_closed_wherever_it_waits_it_leaves_nothing_open(told: Act) -> Non
 async def test_another_stream_begins_anew_and_takes_no_identity_twice() -> None:
     async with serving() as server:
         book = Book()
-        await heard(stream(server.at("/a", chunks(b"data: 1\n\n"))), book, 1)
-        await heard(stream(server.at("/b", chunks(b"data: 2\n\n"))), book, 2)
-        await heard(stream(server.at("/c", chunks(sse(5)))), book, 3)
-        await heard(stream(server.at("/d", chunks(sse(6)))), book, 4)
-    assert book.ids == ["+1", "+2", "5", "6"]
-    assert "last-event-id" not in server.asked[-1].headers
+        server.at("/a", chunks(b"data: 1\n\n"))
+        server.at("/b", chunks(b"data: 2\n\n"))
+        server.at("/c", chunks(sse(5)))
+        server.at("/d", chunks(sse(5)))
+        for count, path in enumerate(("/a", "/b", "/c", "/d", "/a", "/c"), 1):
+            if path != "/c" or count == 3:
+                await heard(stream(server.url + path), book, count)
+        server.at("/c", chunks(sse(5, 6)))
+        await heard(stream(server.url + "/c"), book, 6)
+    assert [one.rpartition("/")[2] for one in book.ids] == ["+1", "+1", "5", "5", "+2", "6"]
+    assert len(set(book.ids)) == 6
+    assert [asked.headers.get("last-event-id") for asked in server.asked] == [None] * 6
+
+
+async def test_another_stream_of_counted_lines_is_heard_from_its_beginning_and_the_first_again_from_where_it_was() -> None:
+    def told(asked: Asked) -> Act:
+        return chunks(lines(*range(after(asked) + 1, 4)), kind=NDJSON)
+
+    async with serving() as server:
+        book = Book()
+        one, other = (stream(server.at(path, told), format="ndjson", resume="after") for path in ("/a", "/b"))
+        await heard(one, book, 3)
+        await heard(other, book, 6)
+        server.at("/a", lambda asked: chunks(lines(*range(after(asked) + 1, 5)), kind=NDJSON))
+        await heard(one, book, 7)
+    assert [event.data.data for event in book.events] == [1, 2, 3, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("cursor", [5, "x", [], {"last": 7}, {"watched": "x", "mark": "y"}])
@@ -423,8 +502,8 @@ def options() -> Iterable[tuple[dict[str, Any], str]]:
     yield {"format": "ndjson", "id": "id", "data": "text"}, "with data='json'"
     yield {"format": "ndjson", "resume": ""}, "names a parameter"
     yield {"idle": 0}, "too short"
-    yield {"retry": "10m"}, "at most 5m"
-    yield {"retry": 0}, "more than nothing"
+    yield {"retry": "10m"}, "at most '5m'"
+    yield {"retry": 0}, "too short"
 
 
 @pytest.mark.parametrize(("wrong", "said"), list(options()))

@@ -10,8 +10,9 @@ import pytest
 from obstore.store import MemoryStore
 
 from eventflow.sensors.files.globs import Globs
-from eventflow.sensors.objects.bucket import PAGE, Bucket
+from eventflow.sensors.objects.bucket import Bucket
 from eventflow.sensors.objects.rounds import AllKeys, GrowingKeys, ObjectOptions
+from eventflow.sensors.portions import PORTION
 from tests.sensors.outside import Book, outside
 
 MANY = 100_000
@@ -51,12 +52,12 @@ async def test_F54_a_hundred_thousand_objects_fire_once_each_in_bearable_transac
     for _ in range(2):
         await committed(rounds, book)
     assert len({*book.ids}) == len(book.ids) == MANY
-    assert max(len(one.events) for one in book.observations) == PAGE
+    assert max(len(one.events) for one in book.observations) == PORTION
     assert book.repeated == []
 
 
 async def test_F54_a_page_is_asked_for_when_the_one_before_is_committed() -> None:
-    bucket = InMemory(10 * PAGE)
+    bucket = InMemory(10 * PORTION)
     looking = AllKeys(options(bucket), None, Book(), outside("raw")).look()
     await anext(looking)
     assert bucket.asked == 2  # the listing itself, and its first page

@@ -492,7 +492,7 @@ def test_it_says_what_it_is_and_where_it_stands() -> None:
         (lambda: ObjectSensor("x", "s3://bucket/raw?token=hidden-word"), "url='s3://bucket/raw' carries more"),
         (lambda: ObjectSensor("x", "key:hidden-word@bucket"), "url='key://***@bucket' is no object store"),
         (lambda: ObjectSensor("x", "s3://b", match=[]), "match=[] matches nothing"),
-        (lambda: ObjectSensor("x", "s3://b", identity="etag"), "identity='etag' is unknown: use 'version' or 'content' or 'path'"),
+        (lambda: ObjectSensor("x", "s3://b", identity="etag"), "identity='etag' is unknown: use 'version', 'content' or 'path'"),
         (lambda: ObjectSensor("x", "s3://b", order="up"), "order='up' is unknown"),
         (lambda: ObjectSensor("x", "s3://b", existing="no"), "existing='no' is unknown"),
         (lambda: ObjectSensor("x", "s3://b", every="100ms"), "every='100ms' is too often"),

@@ -101,6 +101,15 @@ async def test_a_crash_at_any_commit_loses_nothing_and_doubles_nothing(file: Fil
     assert file.run("SELECT count(*) FROM jobs") == [(0,)]
 
 
+async def test_crashes_one_after_the_other_lose_nothing(file: File) -> None:
+    file.run("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO jobs SELECT i, i, NULL FROM n")
+    book = Book()
+    for commits in (0, 0, 1, 0):
+        await crashing(claiming(file, mode="outbox"), book, commits)
+    await looked(claiming(file, mode="outbox"), book)
+    assert sorted(event.data["id"] for event in book.events) == list(range(1, 601))
+
+
 async def test_rows_that_the_journal_has_are_released_after_a_crash_and_not_told_again(file: File) -> None:
     file.add("jobs", (1, "a", None))
     book = Book()
@@ -173,3 +182,27 @@ async def test_every_row_is_told_once_whatever_crashes(
     await looked(claiming(file, mode=mode), book)
     assert sorted(values(book), key=str) == sorted(map(str, range(1, made + 1)))
     file.close()
+
+
+async def test_two_projects_that_run_the_same_code_leave_each_other_what_they_have_in_flight(file: File) -> None:
+    file.add("jobs", *((number, f"{number}", None) for number in range(1, 21)))
+    first, second = Book(), Book()
+    await crashing(claiming(file), first, 1)  # it has marked rows, and dies before its journal has them
+    assert file.run("SELECT count(*) FROM jobs WHERE taken IS NULL OR taken = 'done'") == [(0,)]
+    assert await looked(claiming(file), second) == []
+    file.add("jobs", (21, "21", None))
+    assert len(await looked(claiming(file), second)) == 1
+    assert len(await looked(claiming(file), first)) == 20
+    assert sorted(map(int, map(str, (*values(first), *values(second))))) == list(range(1, 22))
+
+
+async def test_what_makes_marks_a_projects_own_is_in_its_journal_before_the_first_of_them(file: File) -> None:
+    file.add("jobs", (1, "a", None))
+    book = Book()
+    await crashing(claiming(file), book, 0)
+    assert file.run("SELECT taken FROM jobs") == [(None,)]
+    await looked(claiming(file), book)
+    assert book.observations[0].events == ()
+    cursors = [seen.cursor for seen in book.observations]
+    await looked(claiming(file), book)
+    assert all(seen.cursor == cursors[0] for seen in book.observations)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from eventflow.errors import SensorError
 from eventflow.sensors.rows.sensor import RowSensor
 from tests.sensors.outside import Book
 from tests.sensors.rows.tables import KINDS, File, crashing, looked, watching
@@ -85,6 +86,26 @@ async def test_rows_that_fulfil_it_at_the_first_look_can_be_passed_over(file: Fi
     await looked(sensor, book)
     file.run("UPDATE t SET state = 'ready' WHERE id = 1")
     assert await looked(sensor, book) == ["1#2"]
+
+
+@pytest.mark.parametrize("other", ["try-1", "7", "#", "x#y", "3#", "1#rows:0:1", "2#\u0663", "#\n#", "\n"])
+async def test_an_identity_that_is_not_its_own_is_left_alone(file: File, other: str) -> None:
+    book = Book()
+    file.add("t", (1, "ready"))
+    book.taken[other] = None
+    assert await looked(ready(file), book) == ["1#1"]
+    assert await looked(ready(file), book) == []
+    assert book.taken[other] is None
+
+
+async def test_it_is_not_taken_for_the_one_of_another_table(file: File) -> None:
+    book = Book()
+    file.add("t", (1, "ready"))
+    await looked(ready(file), book)
+    file.run("CREATE TABLE u (id INTEGER PRIMARY KEY, state TEXT)")
+    file.add("u", (1, "ready"))
+    with pytest.raises(SensorError, match="has watched table 't' so far"):
+        await looked(file.sensor("u", on="match", where={"state": "ready"}), book)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -122,7 +122,7 @@ async def test_every_committed_row_fires_exactly_once(tmp_path_factory: Any, kin
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.integers(1, 5), st.just("delete last"), st.just("empty"), st.just("look"), st.just("restart")), max_size=30))
 @pytest.mark.parametrize("kind", KINDS)
-async def test_f71_rows_that_take_the_keys_of_deleted_ones_each_fire_once(tmp_path_factory: Any, kind: str, steps: list[Any]) -> None:
+async def test_F71_rows_that_take_the_keys_of_deleted_ones_each_fire_once(tmp_path_factory: Any, kind: str, steps: list[Any]) -> None:
     """Each row is another one: what it holds says which. Each deletion is looked at, or what never changes tells the rows apart."""
     file = File(tmp_path_factory.mktemp("rows") / "a.db", kind)
     file.run("CREATE TABLE t (id INTEGER PRIMARY KEY, made INTEGER)")

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from eventflow import RowSensor
+from eventflow.testing import SeededRandom
 from tests.sensors.outside import Book, Crashed, outside, watch
 from tests.sensors.rows.server import Database
 from tests.sensors.rows.watching import Ledger, opened, told
@@ -83,3 +86,18 @@ async def test_wherever_a_claiming_sensor_dies_each_row_fires_once(database: Dat
     assert book.repeated == []
     assert len(book.events) == 10
     assert await database.sql("SELECT count(*) FROM jobs") == 0
+
+
+async def test_two_projects_that_run_the_same_code_leave_each_other_what_they_have_in_flight(database: Database) -> None:
+    await fill(database, KEYED, 20)
+    sensor = RowSensor("jobs", database.url, "jobs", mode="claim", mark="taken", every="50ms")
+    first, second = Book(), Book()
+    one, two = (replace(outside("jobs"), random=SeededRandom(seed)) for seed in (1, 2))
+    first.commits_left = 1
+    with pytest.raises(Crashed):
+        await watch(sensor, first, one, lambda _: False)
+    first.commits_left = None
+    assert await database.sql("SELECT count(*) FROM jobs WHERE taken IS NULL OR taken = 'done'") == 0
+    await watch(sensor, second, two, lambda book: len(book.observations) >= 3)
+    await watch(sensor, first, one, lambda book: len(book.events) >= 20)
+    assert second.events == []

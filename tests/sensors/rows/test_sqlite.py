@@ -259,6 +259,28 @@ async def test_keys_of_every_type_are_read_in_order_and_none_is_passed_over(file
     assert book.repeated == []
 
 
+async def test_numbers_without_end_are_read_in_order_too(file: File) -> None:
+    file.run("CREATE TABLE u (id INTEGER PRIMARY KEY, at REAL)")
+    file.add("u", (1, float("-inf")), (2, 0.1), (3, float("inf")))
+    book = Book()
+    assert await looked(file.sensor("u", cursor="at"), book) == ["1", "2", "3"]
+    file.add("u", (4, float("inf")))
+    assert await looked(file.sensor("u", cursor="at"), book) == ["4"]
+
+
+async def test_keys_that_are_no_text_of_unicode_are_read_page_by_page(file: File) -> None:
+    file.run("CREATE TABLE u (k TEXT NOT NULL PRIMARY KEY)")
+    file.run(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1300) INSERT INTO u SELECT CAST(x'ff' || i AS TEXT) FROM n"
+    )
+    book = Book()
+    sensor = file.sensor("u")
+    assert len(set(await looked(sensor, book))) == 1300
+    file.run("INSERT INTO u VALUES (CAST(x'fe' AS TEXT))")
+    assert await looked(sensor, book) == ['{"text": "/g=="}']
+    assert book.repeated == []
+
+
 async def test_rows_without_a_key_never_fire_and_that_is_told(file: File) -> None:
     file.run("CREATE TABLE u (k TEXT PRIMARY KEY, v)")
     file.add("u", (None, 1), ("a", 2), (None, 3))

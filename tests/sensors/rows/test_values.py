@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from eventflow import codec
@@ -100,6 +100,7 @@ PLACES = st.one_of(
 
 
 @given(st.tuples(PLACES, PLACES))
+@example((math.inf, -math.inf))
 def test_places_come_back_from_a_cursor_the_same(place: tuple[object, ...]) -> None:
     back = unpacked(codec.decode(codec.canonical(packed(place))))
     assert back == place

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from croniter import CroniterBadDateError, croniter
 
+from eventflow.durations import instant_of
 from eventflow.sensors.schedules.days import DaySet
 from eventflow.sensors.schedules.plan import plan_of
 from eventflow.sensors.schedules.ticks import Ticks, checked
-from eventflow.sensors.schedules.zones import instant_of, instants, local, moment, zone_named
+from eventflow.sensors.schedules.zones import instants, local, moment, zone_named
 from tests.sensors.schedules.ticking import at
 
 ZONES = sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})

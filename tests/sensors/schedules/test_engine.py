@@ -11,7 +11,7 @@ import pytest
 from eventflow import Schedule, Trigger, open_engine, pipeline, task
 from eventflow.engine.engine import Engine
 from eventflow.projections import DecisionRow, EventRow, RunRow, SeenRow
-from eventflow.sensors.schedules.sensor import All
+from eventflow.sensors.schedules import All
 from eventflow.testing import VirtualClock
 from tests.engine.sources import decisions, supervised
 from tests.engine.world import World, until_true

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from eventflow.errors import DefinitionError, SensorError
-from eventflow.sensors.schedules.sensor import All, Schedule, Tick
+from eventflow.sensors.schedules import All, Schedule, Tick
 from eventflow.testing import VirtualClock
 from tests.sensors.outside import Book, Crashed, outside
 from tests.sensors.schedules.ticking import at, clock_at, ticking
@@ -492,7 +492,9 @@ async def test_the_check_refuses_a_schedule_that_is_over() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cron": "0 0 31 2 *"}, "never fires"),
+        ({"cron": "0 0 31 2 *"}, "never fires: no day 31 is ever in the month 2$"),
+        ({"cron": "0 0 32 2 *"}, "can't be read, bad day-of-month: its fields are minute, hour"),
+        ({"cron": "0 0 30 feb,feb *"}, "never fires: no day 30 is ever in the month feb,feb"),
         ({"cron": "0 0 */31 2 1#5"}, "never fires"),
         (
             {"cron": "* * * * *", "exclude": ["weekends", "weekdays"]},
@@ -517,7 +519,7 @@ async def test_the_check_refuses_a_schedule_that_is_over() -> None:
         ({"at": "tomorrow"}, "'tomorrow' is no time"),
         ({"at": [3]}, "at=3 is no time"),
         ({"at": "0001-01-01"}, "too far away"),
-        ({"cron": "@daily", "dst": "twice"}, "dst='twice' is unknown: use 'default', 'skip', 'shift', 'both'"),
+        ({"cron": "@daily", "dst": "twice"}, "dst='twice' is unknown: use 'default', 'skip', 'shift' or 'both'"),
         ({"cron": "@daily", "fires": "middle"}, "fires='middle' is unknown"),
         ({"cron": "@daily", "catchup": 5}, r"catchup=5 is unknown: use .*All\(5\)"),
         ({"cron": "@daily", "exclude": "02-30"}, "exclude: '02-30' is no day of the calendar"),

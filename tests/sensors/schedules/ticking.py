@@ -10,9 +10,8 @@ from typing import Any
 
 import anyio.lowlevel
 
-from eventflow.durations import SECOND
+from eventflow.durations import SECOND, instant_of
 from eventflow.ports import JournalView, Sensor
-from eventflow.sensors.schedules.zones import instant_of
 from eventflow.testing import VirtualClock
 from tests.sensors.outside import Book, outside
 
@@ -36,6 +35,7 @@ class Ticking:
         self.clock = clock
         self.journal = journal
         self.error: Exception | None = None
+        self.over = False
 
     async def run(self) -> None:
         world = outside(self.sensor.name, clock=self.clock, journal=self.journal)
@@ -47,10 +47,12 @@ class Ticking:
                     self.book.commit(observation)
         except Exception as error:  # noqa: BLE001 - the test asks for it
             self.error = error
+        finally:
+            self.over = True  # whatever ended it, such as the test's own time-out: nobody is to wait for it
 
     async def rest(self) -> None:
         """Return once the sensor waits for time to pass, or has failed."""
-        while self.clock.waiting == 0 and self.error is None:
+        while self.clock.waiting == 0 and not self.over:
             await anyio.lowlevel.checkpoint()
 
     async def after(self, seconds: float) -> list[str]:

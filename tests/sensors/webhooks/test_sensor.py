@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from eventflow import DefinitionError, Secret, WebhookSensor, codec
 from eventflow.ports import Explaining, Sensor
+from eventflow.project.trials import Trial, Trials
 from eventflow.sensors.webhooks.received import Received, Receiving, Refusal, Reply
 from eventflow.sensors.webhooks.schemes import HMAC, SCHEMES
 from eventflow.sensors.webhooks.sensor import CloudEvents
@@ -74,6 +75,13 @@ def test_it_is_a_sensor_that_takes_deliveries() -> None:
     assert repr(sensor) == "<WebhookSensor 'hook': /hooks/hook>"
 
 
+async def test_tried_it_is_ok_as_it_has_nothing_to_reach() -> None:
+    sensor: Sensor[Any] = hook()
+    trials = Trials([sensor])
+    await trials.run(lambda one: outside(one.name))
+    assert trials.results() == [Trial("hook", "ok")]
+
+
 WRONG = {
     "no secret": ({}, "give secrets=Secret.of_variable('HOOK_SECRET'), or say unsigned=True"),
     "none at all": ({"secrets": []}, "has no secret"),
@@ -95,8 +103,8 @@ WRONG = {
     "bytes with schema": ({"secrets": STANDARD, "content": "bytes", "schema": Order}, "isn't looked into"),
     "bytes with a place": ({"secrets": STANDARD, "content": "bytes", "dedup": "id"}, "isn't looked into"),
     "bytes of clouds": ({"secrets": PLAIN, "content": "bytes", "scheme": "cloudevents"}, "isn't looked into"),
-    "dedup": ({"secrets": STANDARD, "dedup": "data..id"}, "is no place in a payload"),
-    "empty dedup": ({"secrets": STANDARD, "dedup": ""}, "is no place in a payload"),
+    "dedup": ({"secrets": STANDARD, "dedup": "data..id"}, "is no place in a JSON document"),
+    "empty dedup": ({"secrets": STANDARD, "dedup": ""}, "is the whole payload"),
     "dedup number": ({"secrets": STANDARD, "dedup": 5}, "is neither a place in the payload nor a function"),
     "response": ({"secrets": STANDARD, "response": 500}, "would say that the delivery failed"),
     "largest": ({"secrets": STANDARD, "largest": "1 big"}, "'1 big' is no size"),
@@ -201,6 +209,10 @@ def test_opaque_bytes_are_the_data_as_they_stand() -> None:
         ("id", b'{"id":"a-1"}', "a-1"),
         ("data.order.id", b'{"data":{"order":{"id":7}}}', "7"),
         ("items.1.id", b'{"items":[{"id":"x"},{"id":"y"}]}', "y"),
+        ("items[1].id", b'{"items":[{"id":"x"},{"id":"y"}]}', "y"),
+        ("items.1", b'{"items":{"1":"z"}}', "z"),
+        ("the order.$ref", b'{"the order":{"$ref":"r"}}', "r"),
+        ('["a.b"].id', b'{"a.b":{"id":"x"}}', "x"),
         (lambda payload: f"{payload['a']}/{payload['b']}", b'{"a":1,"b":2}', "1/2"),
         (lambda payload: payload["n"], b'{"n":-3}', "-3"),
     ],

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator
 from typing import Any
-
-import anyio
 
 from eventflow import (
     Event,
     FileSensor,
     HTTPSensor,
-    Observation,
     RowSensor,
     RunSensor,
     Schedule,
     Secret,
     Trigger,
     WebhookSensor,
-    World,
-    sensor,
 )
 from eventflow.sensors.http import Items
 from pipelines.notes import note
-
-
-@sensor
-async def byhand(world: World) -> AsyncGenerator[Event[Any] | Observation[Any], None]:
-    """Sees nothing by itself: its events are published."""
-    yield Observation()
-    await anyio.sleep_forever()
-
 
 files = FileSensor("files", path="inbox", match="*.txt", settle="50ms", rescan="1s")
 rows = RowSensor("rows", "orders.db", table="orders", cursor="id", every="200ms")
@@ -50,5 +36,5 @@ note_rows = Trigger("note-rows", on=rows, run=note, params=told)
 note_polls = Trigger("note-polls", on=polls, run=note, params=told)
 note_ticks = Trigger("note-ticks", on=ticks, run=note, params=told)
 note_hook = Trigger("note-hook", on=hook, run=note, params=told)
-note_byhand = Trigger("note-byhand", on=byhand, run=note, params=told)
+note_byhand: Trigger[Any] = Trigger("note-byhand", on="byhand", run=note, params=told)
 note_ends = Trigger("note-ends", on=ends, run=note, params=told, where=lambda _: False)

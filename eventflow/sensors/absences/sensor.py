@@ -8,27 +8,23 @@ from contextlib import aclosing
 from datetime import datetime
 from typing import Any, cast
 
-from eventflow import durations
 from eventflow.definition.places import naming_the_line, user_place
-from eventflow.durations import SECOND, Duration
+from eventflow.durations import Duration, microseconds
 from eventflow.errors import SensorError
 from eventflow.events import Observation
 from eventflow.ids import misnamed
-from eventflow.ports import Seen, Sensor, World
+from eventflow.ports import References, Seen, Sensor, World
 from eventflow.sensors.absences.deadlines import Deadlines
 from eventflow.sensors.absences.silence import Silence
 from eventflow.sensors.absences.witness import Absence, Watched
+from eventflow.sensors.options import length, name_of
 from eventflow.sensors.schedules.days import Day
+from eventflow.sensors.schedules.patience import HEARTBEAT
 from eventflow.sensors.schedules.plan import DST, When, plan_of
-from eventflow.sensors.schedules.rounds import HEARTBEAT
 from eventflow.sensors.schedules.ticks import checked
 from eventflow.sensors.schedules.zones import zone_named
 
-__all__ = ["Absence", "AbsenceSensor"]
-
 _TIME = re.compile(r"\d{4}-")
-_LONGEST_GRACE = 3600.0
-_LEAST_SILENCE = 10 * SECOND
 
 
 class AbsenceSensor:
@@ -67,20 +63,18 @@ class AbsenceSensor:
     ) -> None:
         self.place = user_place()
         with naming_the_line():
-            if mistake := misnamed(name, "sensor"):
-                raise ValueError(mistake)
-            self._name = name
+            self._name = name_of(name)
             self._of = _source(of, name)
-            self._grace = _grace(grace)
+            self._grace = length("grace", grace, most="1h")
             watched = Watched(self._of, type, subject)
             if within is None:
                 plan = plan_of(**_calendar(by), zone=zone, dst=dst, only=only, exclude=exclude)
-                reach = None if window is None else _length("window", window, SECOND)
+                reach = None if window is None else microseconds(length("window", window, least="1s"))
                 self._way = Deadlines(plan, checked(plan), watched, reach, self._grace)
             else:
                 _counts_alone(by=by, window=window, only=only, exclude=exclude)
                 zone_named(zone)
-                self._way = Silence(watched, _length("within", within, _LEAST_SILENCE), zone, self._grace)
+                self._way = Silence(watched, microseconds(length("within", within, least="10s")), zone, self._grace)
 
     def __repr__(self) -> str:
         return f"<AbsenceSensor {self._name!r}: of {self._of}, {self._way.in_short}>"
@@ -94,6 +88,11 @@ class AbsenceSensor:
     def interval(self) -> float:
         """The longest time, in seconds, between two observations of a healthy sensor."""
         return 3 * HEARTBEAT + self._grace
+
+    @property
+    def refers_to(self) -> References:
+        """The source that it was given: loading a project tells of one that looks like a sensor's name written wrong."""
+        return References(sources=frozenset({self._of}))
 
     async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[Absence], None]:
         """Yield each absence once, for ever, and a heartbeat from time to time."""
@@ -143,17 +142,3 @@ def _counts_alone(**options: object) -> None:
     for option, value in options.items():
         if value:
             raise ValueError(f"{option}= has no meaning with within=, which counts from the last event: make two sensors")
-
-
-def _length(option: str, value: Duration, least: int) -> int:
-    length = durations.microseconds(value)
-    if length < least:
-        raise ValueError(f"{option}={value!r} is too short: use at least {durations.text(least / SECOND)!r}")
-    return length
-
-
-def _grace(grace: Duration) -> float:
-    length = durations.seconds(grace)
-    if length > _LONGEST_GRACE:
-        raise ValueError(f"grace={grace!r} is too long: use at most '1h'")
-    return length

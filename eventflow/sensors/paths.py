@@ -1,4 +1,4 @@
-"""Places in a JSON document: `data.updated_at`, `items[0].id`, `["a.b"]`."""
+"""Places in a JSON document: `data.updated_at`, `items[0].id` or `items.0.id`, `["a.b"]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-_STEP = re.compile(r"""\.?(?P<name>[^\s.\[\]"'$*]+)|\[(?P<index>-?[0-9]{1,9})\]|\.?\["(?P<quoted>[^"]*)"\]""")
+_STEP = re.compile(r"""\.?(?P<name>[^\s.\[\]"'*]+(?: +[^\s.\[\]"'*]+)*)|\[(?P<index>-?[0-9]{1,9})\]|\.?\["(?P<quoted>[^"]*)"\]""")
+_ROOT = re.compile(r"^\$(?=[.\[]|$)")
+_INDEX = re.compile(r"[0-9]{1,9}")
 _SHOWN = 8
 
 
@@ -35,19 +37,23 @@ class JSONPath:
             if step in fields:
                 return fields[step]
             raise Absent(f"there is nothing at {self.written!r}: where {step!r} was looked for, there {_keys(list(fields))}")
-        if isinstance(step, int) and isinstance(value, Sequence) and not isinstance(value, str):
+        index = _index(step)
+        if index is not None and isinstance(value, Sequence) and not isinstance(value, str):
             items = cast("Sequence[object]", value)
-            if -len(items) <= step < len(items):
-                return items[step]
-            raise Absent(f"there is nothing at {self.written!r}: the list at [{step}] has {len(items)} items")
+            if -len(items) <= index < len(items):
+                return items[index]
+            raise Absent(f"there is nothing at {self.written!r}: the list at [{index}] has {len(items)} items")
         raise Absent(f"there is nothing at {self.written!r}: where {step!r} was looked for, there is {_what(value)}")
 
 
 def parsed(text: str, option: str) -> JSONPath:
-    """Give the place that a text names; a leading `$` and a trailing `[*]` are as good as not there. Raises `ValueError`."""
+    """Give the place that a text names. Raises `ValueError`, which names the option, for what is none.
+
+    A leading `$`, which is the whole document, and a trailing `[*]` are as good as not there.
+    """
     if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance] - what people write isn't what was asked for
         raise ValueError(f"{option}={text!r} is no place in a JSON document: write it like 'data.items[0].id'")  # pyright: ignore[reportUnreachable]
-    rest = text.removeprefix("$").removesuffix("[*]")
+    rest = _ROOT.sub("", text).removesuffix("[*]")
     steps: list[str | int] = []
     while rest and rest != ".":
         step = _STEP.match(rest)
@@ -63,6 +69,13 @@ def _step(found: re.Match[str]) -> str | int:
         return int(found["index"])
     name: str | None = found["name"]
     return found["quoted"] if name is None else name
+
+
+def _index(step: str | int) -> int | None:
+    """Give a step as the place in a list that it may mean: also `0` of `items.0.id`, which would be the key of an object."""
+    if isinstance(step, int):
+        return step
+    return int(step) if _INDEX.fullmatch(step) else None
 
 
 def _keys(keys: Sequence[str]) -> str:

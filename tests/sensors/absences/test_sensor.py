@@ -13,7 +13,7 @@ from eventflow import facts
 from eventflow.errors import DefinitionError, SensorError
 from eventflow.facts import Unit
 from eventflow.journal.memory import MemoryJournal
-from eventflow.sensors.absence import Absence, AbsenceSensor
+from eventflow.sensors.absences import Absence, AbsenceSensor
 from eventflow.sensors.files.sensor import FileSensor
 from tests.sensors.outside import Book, Crashed, outside
 from tests.sensors.schedules.ticking import at, clock_at, ticking
@@ -348,7 +348,7 @@ async def test_at_rest_it_writes_nothing(past: Past) -> None:
         ({"of": "inbox", "within": "1h", "zone": "Europe/Praha"}, "did you mean 'Europe/Prague'"),
         ({"of": "inbox", "by": "@daily", "within": "1h"}, "by= has no meaning with within="),
         ({"of": "inbox", "within": "1h", "window": "1h"}, "window= has no meaning"),
-        ({"of": "inbox", "within": "1s"}, "within='1s' is too short: use at least '10.0s'"),
+        ({"of": "inbox", "within": "1s"}, "within='1s' is too short: use at least '10s'"),
         ({"of": "inbox", "by": "@daily", "window": 0}, "window=0 is too short"),
         ({"of": "inbox", "by": "@daily", "grace": "2h"}, "grace='2h' is too long"),
         ({"name": "A", "of": "inbox", "by": "@daily"}, "can't name a sensor"),

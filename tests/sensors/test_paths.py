@@ -6,9 +6,9 @@ import pytest
 
 from eventflow.errors import DefinitionError
 from eventflow.sensors.http.changes import Value
-from eventflow.sensors.http.paths import Absent, parsed
+from eventflow.sensors.paths import Absent, parsed
 
-DOCUMENT = {"a": {"b": [{"c": 1}, {"c": 2}]}, "a.b": 3, "": 4, "x y": 5, "ä": 6}
+DOCUMENT = {"a": {"b": [{"c": 1}, {"c": 2}], "$ref": 9}, "a.b": 3, "": 4, "x y": 5, "ä": 6, "7": {"0": 7}, "$id": 8}
 
 
 @pytest.mark.parametrize(
@@ -20,6 +20,11 @@ DOCUMENT = {"a": {"b": [{"c": 1}, {"c": 2}]}, "a.b": 3, "": 4, "x y": 5, "ä": 6
         ('["a.b"]', 3),
         ('[""]', 4),
         ('["x y"]', 5),
+        ("x y", 5),
+        ("a.b.1.c", 2),
+        ("7.0", 7),
+        ("$id", 8),
+        ("a.$ref", 9),
         ("ä", 6),
         ('a["b"][0]', {"c": 1}),
         ("a.b[*]", [{"c": 1}, {"c": 2}]),
@@ -31,7 +36,7 @@ def test_a_path_leads_to_its_value(path: str, value: object) -> None:
     assert parsed(path, "path").of(DOCUMENT) == value
 
 
-@pytest.mark.parametrize("path", [".a", "a..b", "a[", "a[x]", "a]", "a b", "a[*].b", "a.*", "[99999999999]", '["a', 5, None])
+@pytest.mark.parametrize("path", [".a", "a..b", "a[", "a[x]", "a]", "a ", "a[*].b", "a.*", "[99999999999]", '["a', 5, None])
 def test_a_path_that_is_none_is_refused_where_it_is_written(path: str) -> None:
     with pytest.raises(DefinitionError, match="write it like") as caught:
         Value(path)
@@ -41,8 +46,9 @@ def test_a_path_that_is_none_is_refused_where_it_is_written(path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("a.z", "where 'z' was looked for, there are the keys 'b'"),
+        ("a.z", "where 'z' was looked for, there are the keys 'b', '$ref'"),
         ("a.b[2]", "the list at [2] has 2 items"),
+        ("a.b.2", "the list at [2] has 2 items"),
         ("a.b.c", "where 'c' was looked for, there is a list"),
         ("ä.x", "where 'x' was looked for, there is a number"),
         ("ä[0]", "where 0 was looked for, there is a number"),
