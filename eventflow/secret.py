@@ -15,7 +15,7 @@ HIDDEN = "***"
 _SCHEME = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,30}://)"
 _ADDRESS = re.compile(_SCHEME + r"(?:[^\s/]{0,500}|[^\s/@:]{0,200}:(?!\d{1,5}/)[^\s@]{0,300})@")
 _WORD = r"[\w.-]{0,40}(?:token|secret|password|passwd|pwd|signature|credential|api[_-]?key|access[_-]?key)[\w.-]{0,40}"
-_QUERY = re.compile(rf"(?P<name>[?&;](?:{_WORD}|key|sid|sig|auth)=)[^&;#\s]{{1,2000}}?(?=[&;#\s]|[:,.)'\"]*(?:\s|$))", re.IGNORECASE)
+_QUERY = re.compile(rf"(?P<name>[?&;](?:{_WORD}|key|sid|sig|auth)=)[^&;#\s]{{1,2000}}?(?=[&;#\s]|[:,.)'\">]*(?:\s|$))", re.IGNORECASE)
 _SETTING = re.compile(
     rf"(?P<name>(?:^|[,\s('\"{{])(?:{_WORD})['\"]?\s{{0,3}}=\s{{0,3}})(?:'[^']{{1,2000}}'|\"[^\"]{{1,2000}}\"|[^\s&;,'\"(\[{{<`)]{{1,2000}})",
     re.IGNORECASE,

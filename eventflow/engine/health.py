@@ -56,7 +56,8 @@ class SensorHealth:
         """Note that the sensor has failed."""
         told = failure(error)
         reason = without_secrets(told.message if isinstance(error, EventflowError) else str(told))
-        if (self._state, self._reason) != (states.DEGRADED, reason):
+        is_news = (self._state, self._reason) != (states.DEGRADED, reason)
+        if is_news and not isinstance(error, EventflowError):  # which has said all in the reason, and needs no traceback
             self._ports.instrument.troubled(f"sensor {self._sensor.name}", error)
         self._change(states.DEGRADED, reason)
 

@@ -7,10 +7,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-import anyio
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from eventflow.deadlines import DeadlinePassed, within
 from eventflow.engine.engine import Engine
 from eventflow.engine.publishing import Published
 from eventflow.errors import EngineClosed, EventConflict, EventflowError, JournalFull, NotFound
@@ -121,33 +121,25 @@ async def _body(request: Request, largest: int, clock: Clock) -> bytes:
     if not (told.isascii() and told.isdigit() and len(told) < 16) or int(told) > largest:
         raise too_large
     read = bytearray()
-    with anyio.CancelScope() as scope:
-        timer = clock.call_later(READING, scope.cancel)
-        try:
+    try:
+        with within(READING, clock):
             async for chunk in request.stream():
                 read += chunk
                 if len(read) > largest:
                     raise too_large
-        finally:
-            timer.cancel()
-    if scope.cancelled_caught:
-        raise Unfit(408, f"its body has not come within {READING:.0f} seconds")
+    except DeadlinePassed:
+        raise Unfit(408, f"its body has not come within {READING:.0f} seconds") from None
     return bytes(read)
 
 
 async def _published(engine: Engine, events: Sequence[Event[Any]]) -> list[Published]:
     if not events:
         return []
-    published: list[Published] = []
-    with anyio.CancelScope() as scope:
-        timer = engine.ports.clock.call_later(PATIENCE, scope.cancel)
-        try:
-            published = await engine.publish_all(events)
-        finally:
-            timer.cancel()
-    if scope.cancelled_caught:
-        raise _TooLate("the journal takes long just now")
-    return published
+    try:
+        with within(PATIENCE, engine.ports.clock):
+            return await engine.publish_all(events)
+    except DeadlinePassed:
+        raise _TooLate("the journal takes long just now") from None
 
 
 def _answer(got: Received[Any], published: Sequence[Published]) -> Response:

@@ -60,11 +60,11 @@ async def test_since_tells_when_the_state_began_and_not_when_it_was_last_seen() 
     assert row.since == began
 
 
-async def test_trouble_is_told_once_for_each_reason() -> None:
+async def test_an_error_of_unknown_kind_is_told_once_for_each_reason_and_ours_say_all_in_theirs() -> None:
     seen = Journaled()
     watched = await health(World(instrument=seen))
-    first, second = EventflowError("x"), EventflowError("y")
-    for error in (first, EventflowError("x"), second):
+    first, second = OSError("x"), OSError("y")
+    for error in (first, OSError("x"), second, EventflowError("z")):
         watched.degraded(error)
     assert seen.troubles == [("sensor source", first), ("sensor source", second)]
 

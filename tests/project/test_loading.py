@@ -467,6 +467,11 @@ def test_an_absence_of_a_source_of_another_name_is_none(make: Make, of: str) -> 
     assert len(load(referring(make, f'silent = AbsenceSensor("silent", of="{of}", within="24h")'), {}).sensors) == 2
 
 
+def test_another_number_is_no_typo(make: Make) -> None:
+    days = ['day = FileSensor("day-20261120", path="orders")', 'silent = AbsenceSensor("silent", of="day-20261121", within="24h")']
+    assert len(load(referring(make, *days), {}).sensors) == 3
+
+
 def test_a_name_that_two_places_bear_is_meant(make: Make) -> None:
     lines = [f'{name} = AbsenceSensor("{name}", of="ordres", within="24h")' for name in ("silent", "quiet")]
     assert len(load(referring(make, *lines), {}).sensors) == 3

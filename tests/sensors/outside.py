@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
 from eventflow import codec
 from eventflow.events import Event, Observation
 from eventflow.journal.memory import MemoryJournal
@@ -108,7 +110,8 @@ class Book:
         assert self.taken.keys() >= {*seen.forget, *seen.keep}
         self.taken.update({**dict.fromkeys(seen.forget, 1), **dict.fromkeys(seen.keep)})
         self.observations.append(seen)
-        self.cursor = codec.decode(codec.encode(seen.cursor))
+        if seen.cursor is not UNSET:
+            self.cursor = codec.decode(codec.encode(seen.cursor))
 
     @property
     def ids(self) -> list[str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from eventflow.sensors.options import Existing, Identity, choice, length, name_of, pause
+from eventflow.sensors.options import Existing, Identity, choice, length, name_of, pause, whole
 
 
 def test_what_may_be_meant_is_given_as_it_is_used() -> None:
     assert choice("existing", "fire", Existing) == "fire"
     assert (length("idle", "1m"), length("idle", 0), length("idle", "1s", least="1s", most="1s")) == (60.0, 0.0, 1.0)
     assert pause("every", "100ms", "100ms") == 0.1
+    assert (whole("pages", 1, most=1), whole("after", 10_000)) == (1, 10_000)
     assert name_of("inbox") == "inbox"
 
 
@@ -28,6 +29,12 @@ def test_a_length_of_time_is_neither_shorter_nor_longer_than_it_may_be() -> None
         length("retry", 301, most="5m")
     with pytest.raises(ValueError, match=r"^every='99ms' is too often: use at least '100ms'$"):
         pause("every", "99ms", "100ms")
+
+
+@pytest.mark.parametrize("value", [0, -1, 11, 1.0, True, "3", None])
+def test_what_is_counted_is_a_whole_number(value: object) -> None:
+    with pytest.raises(ValueError, match="is none: give a whole number, from 1 to 10"):
+        whole("pages", value, most=10)  # type: ignore[arg-type]
 
 
 def test_a_name_that_names_nothing_is_refused() -> None:

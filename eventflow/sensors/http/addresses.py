@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -18,10 +19,15 @@ _NUMBER = re.compile(r"[0-9A-Fa-f:.]+")
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Address:
-    """Where something is asked for. `shown` is the same without credentials, for people, events and the journal."""
+    """Where something is asked for. `shown` is the same without credentials, for people, events and the journal.
+
+    `identity` tells it from every other address, and is no text for people. A credential in the query is no part of it, for it may be
+    renewed; an address that is one as a whole is.
+    """
 
     url: httpx.URL
     shown: str
+    identity: str
 
     def __repr__(self) -> str:
         return f"<Address {self.shown}>"
@@ -37,8 +43,9 @@ def written(url: str | Secret) -> Address:
     except ValueError as error:
         raise ValueError(f"url={HIDDEN if isinstance(url, Secret) else without_secrets(text)[:_SHOWN]!r} {error}") from None
     if isinstance(url, Secret):
-        return Address(checked, f"{checked.scheme}://{checked.netloc.decode('ascii')}/{HIDDEN}")
-    return Address(checked, shown(checked))
+        host = f"{checked.scheme}://{checked.netloc.decode('ascii')}/"
+        return Address(checked, host + HIDDEN, _costly_digest(str(checked), host))
+    return Address(checked, shown(checked), without_secrets(str(checked)))
 
 
 def accepted(text: str) -> httpx.URL:
@@ -54,7 +61,7 @@ def accepted(text: str) -> httpx.URL:
     if url.scheme not in ("http", "https"):
         raise ValueError("begins with neither http:// nor https://")
     if url.userinfo:
-        raise ValueError("holds credentials, or an @ before its host: say auth=('user', Secret.of_variable('NAME')) instead")
+        raise ValueError("holds credentials, or an @ before its host: hand them to `auth`, as ('user', Secret.of_variable('NAME'))")
     if "#" in text:
         raise ValueError("holds a fragment, the part from # on, which is never sent: leave it out, or write %23")
     if not _is_host(url.raw_host.decode("ascii")) or not 1 <= port(url) <= 65535:
@@ -78,6 +85,11 @@ def port(url: httpx.URL) -> int:
     if url.port is not None:
         return url.port
     return 443 if url.scheme == "https" else 80
+
+
+def _costly_digest(secret: str, salt: str) -> str:
+    """Give what tells a secret from another one, where the journal may keep it: each guess at it costs 16 MiB and some 50 ms."""
+    return hashlib.scrypt(secret.encode(), salt=salt.encode(), n=2**14, r=8, p=1, dklen=16).hex()
 
 
 def _is_host(host: str) -> bool:

@@ -9,12 +9,16 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from eventflow.definition.places import naming_the_line
+from eventflow.sensors.options import choice, whole
 from eventflow.sensors.paths import JSONPath, parsed
 
 Newest = Literal["first", "last"]
 
 LONGEST_TEXT = 64 * 1024
 """Characters of a body, bytes of a value or an item as JSON, that an event carries."""
+
+DEEPEST = 100
+"""Lists and objects inside each other, in a value or an item that an event carries."""
 
 
 class HTTPChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +27,7 @@ class HTTPChange(msgspec.Struct, frozen=True, kw_only=True):
     `before` and `after` are the values of a `Value`, the digests (BLAKE2b-256) of a `Body`, the headers of a `Header`, `"up"` or `"down"`
     of a `Status`; `before` is None at the first look. `item` is the new item of `Items` or `Feed`. `body` is the text of a `Body`, None
     where it is none. `status` is that of the answer, None where there was none; `reason` says why a `Status` is down. `cut` tells that
-    something is too large to be carried, and was left out (a value, an item) or cut off (a body).
+    something is too large to be carried, or nested too deep, and was left out (a value, an item) or cut off (a body).
     """
 
     url: str
@@ -113,10 +117,8 @@ class Items:
     def _check(self) -> None:
         if not self.id:
             raise ValueError(f"id={self.id!r}: say where in an item its id stands, such as id='id'")
-        if self.newest not in ("first", "last"):
-            raise ValueError(f"newest={self.newest!r} is unknown: use 'first' or 'last'")
-        if isinstance(self.pages, bool) or not isinstance(self.pages, int) or not 1 <= self.pages <= MOST_PAGES:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"pages={self.pages!r}: give a whole number from 1 to {MOST_PAGES}")
+        choice("newest", self.newest, Newest)
+        whole("pages", self.pages, most=MOST_PAGES)
         if self.parameter is not None and self.next in (None, "link"):
             raise ValueError(f"parameter={self.parameter!r} needs next=, the place in the answer where its value stands")
 
@@ -138,8 +140,7 @@ class Status:
 
     def __post_init__(self) -> None:
         with naming_the_line():
-            if isinstance(self.after, bool) or not isinstance(self.after, int) or self.after < 1:  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise ValueError(f"after={self.after!r}: give how many looks in a row must fail, 1 or more")
+            whole("after", self.after)
 
 
 MOST_PAGES = 1000

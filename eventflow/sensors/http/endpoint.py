@@ -11,7 +11,7 @@ from typing import TypeAlias
 import httpx
 
 from eventflow.durations import Duration
-from eventflow.secret import Secret, revealed
+from eventflow.secret import HIDDEN, Secret, revealed, without_secrets
 from eventflow.sensors.http.addresses import Address, written
 from eventflow.sensors.options import length
 from eventflow.sensors.sizes import Size, size
@@ -41,6 +41,12 @@ class Endpoint:
     def url(self) -> httpx.URL:
         """The address with all of its query: not for any eye."""
         return self.address.url.copy_merge_params(self.revealed_query) if self.query else self.address.url
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """What tells it from another place that is asked: the address and the query, without credentials that may be renewed."""
+        query = httpx.QueryParams({name: HIDDEN if isinstance(value, Secret) else value for name, value in self.query.items()})
+        return {"url": self.address.identity, "query": without_secrets(f"?{query}")}
 
     @property
     def revealed_query(self) -> dict[str, str]:

@@ -11,16 +11,15 @@ import httpx
 
 from eventflow import codec
 from eventflow.errors import SensorError
-from eventflow.ports import Seen
 from eventflow.sensors.http import feeds
 from eventflow.sensors.http.addresses import accepted, origin
 from eventflow.sensors.http.changes import MOST_PAGES, Feed, Items
 from eventflow.sensors.http.failures import Unusable, telling
 from eventflow.sensors.http.fetch import NOT_MODIFIED, Answer, Ask, Fetch
 from eventflow.sensors.http.memory import Memory
+from eventflow.sensors.http.spaces import Space
 from eventflow.sensors.http.states import document
 from eventflow.sensors.paths import Absent
-from eventflow.sensors.portions import portions
 from eventflow.threads import in_thread
 
 _LONGEST_ID = 200
@@ -30,7 +29,7 @@ _LARGEST_LOOK = 10
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The items of one page by their identities, in its order. `next` is where it goes on, None on the last."""
+    """The items of one page by their own ids, in its order. `next` is where it goes on, None on the last."""
 
     items: Mapping[str, object]
     next: httpx.URL | None
@@ -67,7 +66,9 @@ async def pages(change: Items | Feed, fetch: Fetch, memory: Memory, *, condition
         ask = Ask(url=page.next, page=ask.page + 1)
 
 
-async def news(change: Items | Feed, found: AsyncGenerator[Page, None], seen: Seen, most: int | None) -> AsyncGenerator[News | None, None]:
+async def news(
+    change: Items | Feed, found: AsyncGenerator[Page, None], space: Space, most: int | None
+) -> AsyncGenerator[News | None, None]:
     """Go through pages and yield None after each, then what was new on them all, if there was a page.
 
     Nothing is given before all is read, and then the oldest first: so whatever of it a crash leaves out is still in one piece with what
@@ -79,8 +80,9 @@ async def news(change: Items | Feed, found: AsyncGenerator[Page, None], seen: Se
         async for page in each:
             count += 1
             first = first or page.answer
-            fresh = await _unseen(page.items, seen)
-            new = {**new, **{identity: item for identity, item in fresh.items() if identity not in new}}
+            taken = await space.taken(tuple(page.items))
+            fresh = {own: item for own, item in page.items.items() if own not in taken}
+            new = {**new, **{own: item for own, item in fresh.items() if own not in new}}
             more = page.next is not None
             yield None
             if _is_enough(change, fresh, count, most):
@@ -101,13 +103,6 @@ def _is_enough(change: Items | Feed, fresh: Collection[str], count: int, most: i
 def _oldest_first(change: Items | Feed, items: Mapping[str, object]) -> Mapping[str, object]:
     newest_first = isinstance(change, Feed) or change.newest == "first"
     return dict(reversed(list(items.items()))) if newest_first else items
-
-
-async def _unseen(items: Mapping[str, object], seen: Seen) -> Mapping[str, object]:
-    ids, taken = tuple(items), set[str]()
-    for some in portions(ids):
-        taken |= await seen.of(some)
-    return {identity: item for identity, item in items.items() if identity not in taken}
 
 
 async def _page(change: Items | Feed, answer: Answer, url: httpx.URL, fetch: Fetch) -> Page:

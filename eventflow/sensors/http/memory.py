@@ -16,14 +16,16 @@ _LONGEST = 1000
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What the last committed look found. `watched` says of what: another address or another kind of change begins anew.
 
-    `changes` is the number of the last change, over everything that was ever watched under this name. `mark` decides whether something
-    has changed; `value` is what it stands for, where that is small. `etag` and `modified` are the validators that came with it.
+    `unmarked` is what was watched first, as `Space` has it. `changes` is the number of the last change. `mark` decides whether something
+    has changed; `value` is what it stands for, where that is small, as JSON text: a cursor can't hold every value as it is. `etag` and
+    `modified` are the validators that came with it.
     """
 
     watched: str
+    unmarked: str = ""
     changes: int = 0
     mark: str | None = None
-    value: object = None
+    value: str | None = None
     headers: str | None = None
     etag: str | None = None
     modified: str | None = None
@@ -32,6 +34,11 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     def is_first(self) -> bool:
         """Whether nothing has been found yet."""
         return self.mark is None
+
+    @property
+    def found(self) -> object:
+        """The value itself, None where it is unknown."""
+        return None if self.value is None else msgspec.json.decode(self.value)
 
     @property
     def cursor(self) -> dict[str, Any]:

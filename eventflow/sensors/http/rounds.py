@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
 
-from eventflow import escapes
+from eventflow import codec, escapes
 from eventflow.events import Event, Observation
-from eventflow.ids import whole_number
 from eventflow.ports import Seen, World
-from eventflow.secret import Secret
 from eventflow.sensors.http import listing, states
 from eventflow.sensors.http.changes import Change, Feed, Header, HTTPChange, Items, State, Status, Value
 from eventflow.sensors.http.endpoint import Endpoint
 from eventflow.sensors.http.fetch import Fetch
 from eventflow.sensors.http.listing import News
 from eventflow.sensors.http.memory import Memory, etag, fingerprint, modified, remembered
+from eventflow.sensors.http.spaces import Space, space_of
 from eventflow.sensors.http.states import Found
 from eventflow.sensors.portions import portions
 
@@ -41,22 +41,27 @@ class HTTPOptions:
 
     @property
     def watched(self) -> str:
-        """What is watched, as cursors tell it apart. Credentials are no part of it: a token that is renewed changes nothing."""
-        query = {name: None if isinstance(value, Secret) else value for name, value in self.endpoint.query.items()}
-        return fingerprint({"url": self.endpoint.address.shown, "query": query, "change": _essence(self.change)})
+        """What is watched, as cursors tell it apart."""
+        return fingerprint({**self.endpoint.identity, "change": _essence(self.change)})
 
 
 class Rounds:
     """One start of an HTTP sensor. Of what it remembers only validators run ahead of the journal: they save a transfer, and no more."""
 
-    def __init__(self, options: HTTPOptions, cursor: object, seen: Seen, world: World) -> None:
+    def __init__(self, options: HTTPOptions, space: Space, memory: Memory, world: World) -> None:
         self._options = options
-        self._cursor = cursor
-        self._seen = seen
+        self._space = space
         self._world = world
-        self._memory = remembered(cursor, options.watched)
+        self._memory, self._cursor = memory, memory.cursor
         self._trusted_until = world.clock.monotonic() + _TRUSTED
         self._failed = 0
+
+    @classmethod
+    async def of(cls, options: HTTPOptions, cursor: object, seen: Seen, world: World) -> Self:
+        """Begin where a cursor stands."""
+        space = await space_of(cursor, options.watched, seen)
+        memory = msgspec.structs.replace(remembered(cursor, options.watched), unmarked=space.unmarked)
+        return cls(options, space, memory, world)
 
     async def look(self) -> AsyncGenerator[Observation[HTTPChange], None]:
         """Ask, and yield what has changed; a heartbeat for each answer that brings nothing new. Raises `SensorError`."""
@@ -81,17 +86,18 @@ class Rounds:
         self._memory = _with_validators(before, found)
         if found.mark == before.mark:
             return self._heartbeat()
-        last = await self._last_number() if before.is_first else before.changes
+        last = await self._space.highest() if before.is_first else before.changes
         fires = not (before.is_first and self._options.ignore_existing)
         changes = last + 1 if fires else last
-        self._move(msgspec.structs.replace(self._memory, mark=found.mark, value=found.value, changes=changes))
+        value = None if found.value is None else codec.canonical(found.value).decode()
+        self._move(msgspec.structs.replace(self._memory, mark=found.mark, value=value, changes=changes))
         return self._observation((self._changed(before, found),) if fires else ())
 
     def _changed(self, before: Memory, found: Found) -> Event[HTTPChange]:
         data = HTTPChange(
             url=self._options.endpoint.address.shown,
             status=found.status,
-            before=before.value,
+            before=before.found,
             after=found.value,
             body=found.body,
             etag=found.etag,
@@ -100,7 +106,7 @@ class Rounds:
             cut=found.cut,
         )
         kind = found.mark if isinstance(self._options.change, Status) else "change"
-        return self._world.event(str(self._memory.changes), data, type=kind, subject=data.url)
+        return self._world.event(self._space.identity(str(self._memory.changes)), data, type=kind, subject=data.url)
 
     def _is_doubtful(self, change: State, found: Found) -> bool:
         """Tell whether what seems to be down is to be looked at again before that is said."""
@@ -116,7 +122,7 @@ class Rounds:
         conditional = self._may_trust() and not (newest_last and isinstance(change, Items) and change.next is not None)
         found = listing.pages(change, fetch, self._memory, conditional=conditional)
         looked = False
-        async with aclosing(listing.news(change, found, self._seen, most)) as news:
+        async with aclosing(listing.news(change, found, self._space, most)) as news:
             async for one in news:
                 if one is None:
                     yield self._heartbeat()
@@ -139,19 +145,14 @@ class Rounds:
         for number, part in enumerate(parts, 1):
             if number == len(parts):
                 self._move(self._memory)
-            events = () if ignored else tuple(self._item(identity, item, news) for identity, item in part)
-            observations.append(self._observation(events, known=tuple(identity for identity, _ in part) if ignored else ()))
+            events = () if ignored else tuple(self._item(own, item, news) for own, item in part)
+            observations.append(self._observation(events, known=tuple(self._space.identity(own) for own, _ in part) if ignored else ()))
         return observations
 
-    def _item(self, identity: str, item: object, news: News) -> Event[HTTPChange]:
+    def _item(self, own: str, item: object, news: News) -> Event[HTTPChange]:
         shown, cut = states.carried(item)
         data = HTTPChange(url=self._options.endpoint.address.shown, status=news.first.status, item=shown, cut=cut)
-        return self._world.event(identity, data, type="item", subject=identity)
-
-    async def _last_number(self) -> int:
-        """Give the highest number that an event of this name ever had: what was watched before may have numbered them too."""
-        numbers = (whole_number(identity) for identity in await self._seen.all())
-        return max((number for number in numbers if number is not None), default=0)
+        return self._world.event(self._space.identity(own), data, type="item", subject=own)
 
     def _may_trust(self) -> bool:
         now = self._world.clock.monotonic()
@@ -189,7 +190,7 @@ def in_words(options: HTTPOptions, cursor: object) -> str:
     if isinstance(options.change, Items | Feed):
         return "knows every item that it has seen"
     count = "no change" if memory.changes == 0 else "1 change" if memory.changes == 1 else f"{memory.changes} changes"
-    return f"{count} so far" + (f", now {escapes.line(memory.value)[:60]}" if memory.value is not None else "")
+    return f"{count} so far" + (f", now {escapes.line(memory.found)[:60]}" if memory.value is not None else "")
 
 
 def _with_validators(memory: Memory, found: Found) -> Memory:

@@ -86,7 +86,7 @@ class HTTPSensor:
 
         Raises `SourceUnreachable` where there is no good answer, `SensorError` for one that can't be used.
         """
-        rounds = Rounds(self._options, cursor, seen, world)
+        rounds = await Rounds.of(self._options, cursor, seen, world)
         while True:
             async with aclosing(rounds.look()) as observations:
                 async for observation in observations:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import assert_never, cast
 
 import httpx
 import msgspec
 
 from eventflow import codec
 from eventflow.errors import SensorError
-from eventflow.sensors.http.changes import LONGEST_TEXT, Body, Header, State, Status, Value
+from eventflow.sensors.http.changes import DEEPEST, LONGEST_TEXT, Body, Header, State, Status, Value
 from eventflow.sensors.http.failures import Unusable, media_type, named, telling
 from eventflow.sensors.http.fetch import NOT_MODIFIED, Answer, Ask, Fetch
 from eventflow.sensors.http.memory import Memory, etag, modified
@@ -61,8 +62,8 @@ def document(answer: Answer) -> object:
 
 
 def carried(value: object) -> tuple[object, bool]:
-    """Give a JSON value as an event and a cursor carry it: None, and True, in place of one that is too large."""
-    return (value, False) if len(codec.canonical(value)) <= LONGEST_TEXT else (None, True)
+    """Give a JSON value as an event carries it: None, and True, in place of one that is too large, or nested too deep."""
+    return (value, False) if len(codec.canonical(value)) <= LONGEST_TEXT and not _is_deep(value) else (None, True)
 
 
 async def _body(fetch: Fetch, memory: Memory, *, conditional: bool) -> Found | None:
@@ -131,6 +132,22 @@ async def _changed(fetch: Fetch, memory: Memory, *, conditional: bool) -> Answer
     conditions = memory.conditions if conditional else {}
     answer = await fetch.good(Ask(headers=conditions))
     return None if answer.status == NOT_MODIFIED else answer
+
+
+def _is_deep(value: object) -> bool:
+    """Tell whether a value is nested deeper than whoever reads it later may be able to go: Python's stack has its end near 1,000."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for outer in level for inner in _inside(outer) if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).values()
+    return cast("list[object]", value) if isinstance(value, list) else ()
 
 
 def _text(answer: Answer) -> tuple[str | None, bool]:

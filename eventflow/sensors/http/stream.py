@@ -29,7 +29,8 @@ class StreamSensor:
     Where the stream ends it is connected anew after `retry`, or when the server says; where nothing at all came for `idle`, too, as a dead
     connection looks like a quiet one. What the stream had in the meantime, or while the daemon was down, comes if the server can send
     it: server-sent events go on behind the last id (`Last-Event-ID`); of NDJSON `id` says where an id stands in each line, and `resume` is
-    the parameter of the query that is to be the last one, or, without `id`, the number of lines taken so far. An id fires once.
+    the parameter of the query that is to be the last one, or, without `id`, the number of lines taken so far. An id fires once. An event
+    without one is known only where the id before it comes again first; else it fires, as nothing tells it from another one like it.
     A stream without ids can't go on: what it sends while nobody listens is lost.
 
     `data="text"` leaves the data of events as text. `timeout` is for the connection, up to the headers, `largest` for one event: of a
@@ -82,12 +83,12 @@ class StreamSensor:
         """The longest time, in seconds, between two observations of a healthy sensor."""
         return self._options.idle + self._options.endpoint.timeout + LONGEST_WAIT + 30
 
-    async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[StreamEvent], None]:  # noqa: ARG002 - the port has it
+    async def observe(self, cursor: object, seen: Seen, world: World) -> AsyncGenerator[Observation[StreamEvent], None]:
         """Yield what comes, for ever, what came together in one observation.
 
         Raises `SourceUnreachable` where the stream can't be reached or is refused, `SensorError` where there is something else.
         """
-        streaming = Streaming(self._options, cursor, world)
+        streaming = await Streaming.of(self._options, cursor, seen, world)
         while True:
             async with aclosing(streaming.connection()) as observations:
                 async for observation in observations:

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection, Iterable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Self
 
 import httpx
 import msgspec
 
-from eventflow import escapes
+from eventflow import durations, escapes
 from eventflow.deadlines import within
 from eventflow.errors import SourceUnreachable
 from eventflow.events import Event, Observation
 from eventflow.ids import whole_number
-from eventflow.ports import World
+from eventflow.ports import Seen, World
+from eventflow.projections import SeenRow
 from eventflow.sensors.http.endpoint import Endpoint
 from eventflow.sensors.http.failures import Unusable, media_type, refusal, telling
 from eventflow.sensors.http.fetch import Ask, Fetch
@@ -23,6 +24,7 @@ from eventflow.sensors.http.memory import fingerprint
 from eventflow.sensors.http.ndjson import NDJSON
 from eventflow.sensors.http.position import Position, Read, Reader, reached
 from eventflow.sensors.http.reading import unpacked
+from eventflow.sensors.http.spaces import Space, space_of
 from eventflow.sensors.http.sse import SSE, Message
 from eventflow.sensors.paths import JSONPath
 from eventflow.sensors.portions import portions
@@ -33,6 +35,7 @@ Ending = Literal["whole", "cut", "silent"]
 LONGEST_WAIT = 300.0
 """Seconds between two connections, at most, however long the server asks for."""
 
+_DAY = durations.microseconds("1d")
 _SHORTEST_WAIT = 0.05
 _LONGEST_TYPE = 100
 _OK, _NO_CONTENT = 200, 204
@@ -69,7 +72,12 @@ class StreamOptions:
     def watched(self) -> str:
         """What is listened to, as cursors tell it apart."""
         place = None if self.id_place is None else self.id_place.written
-        return fingerprint({"url": self.endpoint.address.shown, "format": self.format, "id": place, "resume": self.resume})
+        return fingerprint({**self.endpoint.identity, "format": self.format, "id": place, "resume": self.resume})
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether the server goes on by the number of lines: then each is known by its number."""
+        return self.resume is not None and self.id_place is None
 
     def ask(self, position: Position) -> Ask:
         """Give the request that goes on from a position."""
@@ -89,14 +97,24 @@ class StreamOptions:
 class Streaming:
     """One start of a stream sensor."""
 
-    def __init__(self, options: StreamOptions, cursor: object, world: World) -> None:
+    def __init__(self, options: StreamOptions, space: Space, position: Position, world: World) -> None:
         self._options = options
-        self._cursor = cursor
+        self._space = space
         self._world = world
-        self._position = reached(cursor, options.watched)
+        self._position = position
         self._retry = options.retry
         self._fruitless = 0
         self._spent: tuple[str, ...] = ()
+
+    @classmethod
+    async def of(cls, options: StreamOptions, cursor: object, seen: Seen, world: World) -> Self:
+        """Begin where a cursor stands."""
+        space = await space_of(cursor, options.watched, seen)
+        position = reached(cursor, options.watched)
+        if position is None:
+            base = 0 if options.is_counted else await space.highest("+")
+            position = Position(watched=options.watched, unmarked=space.unmarked, base=base)
+        return cls(options, space, position, world)
 
     async def connection(self) -> AsyncGenerator[Observation[StreamEvent], None]:
         """Connect, and yield what comes, all that came together at once; a heartbeat for what is no event. Returns when it has ended.
@@ -105,18 +123,20 @@ class Streaming:
         """
         async with AsyncExitStack() as resources:
             response = await connected(self._options, self._position, self._world, resources)
-            yield self._observation(())
+            yield await self._observation((), ())
             parser = self._parser()
             reader = Reader(self._position, self._options.id_place, as_json=self._options.as_json)
             parts = await resources.enter_async_context(aclosing(unpacked(response)))
             heard = False
             while isinstance(part := await self._part(parts), bytes):
                 heard = True
-                for observation in self._observations(parser.feed(part), reader, parser):
-                    yield observation
+                async with aclosing(self._observations(parser.feed(part), reader, parser)) as observations:
+                    async for observation in observations:
+                        yield observation
             if part == "whole":
-                for observation in self._observations(parser.end(), reader, parser):
-                    yield observation
+                async with aclosing(self._observations(parser.end(), reader, parser)) as observations:
+                    async for observation in observations:
+                        yield observation
             self._fruitless = 0 if heard or part == "silent" else self._fruitless + 1
 
     async def rest(self) -> None:
@@ -129,8 +149,7 @@ class Streaming:
 
     def _parser(self) -> SSE | NDJSON:
         largest = self._options.endpoint.largest
-        last = self._position.last
-        return SSE("" if last is None else str(last), largest) if self._options.format == "sse" else NDJSON(largest)
+        return SSE("", largest) if self._options.format == "sse" else NDJSON(largest)
 
     async def _part(self, parts: AsyncGenerator[bytes, None]) -> bytes | Ending:
         """Give the next bytes, or how the connection ended."""
@@ -145,31 +164,45 @@ class Streaming:
             except (httpx.HTTPError, OSError):
                 return "cut"  # servers and proxies end streams like that every day: it is connected anew, and that tells more
 
-    def _observations(self, messages: Iterable[Message], reader: Reader, parser: SSE | NDJSON) -> Sequence[Observation[StreamEvent]]:
+    async def _observations(
+        self, messages: Iterable[Message], reader: Reader, parser: SSE | NDJSON
+    ) -> AsyncGenerator[Observation[StreamEvent], None]:
+        """Yield what is new of some messages. Each part is asked about when the one before is committed: it may hold the same once more."""
         reads = [reader.read(message) for message in messages]
-        if isinstance(parser, SSE):
-            reader.passed(parser.last_id)
         if parser.retry is not None:
             self._retry = min(parser.retry, LONGEST_WAIT)
         parts = list(portions(reads)) or [()]
-        observations: list[Observation[StreamEvent]] = []
         for number, part in enumerate(parts, 1):
-            position = reader.position if number == len(parts) else part[-1].position
-            if position != self._position:
-                self._position, self._cursor = position, position.cursor
-            observations.append(self._observation(part))
-        return observations
+            taken = await self._space.taken([read.identity for read in part])
+            fresh = reader.take(part, taken)
+            if number == len(parts) and isinstance(parser, SSE):
+                reader.passed(parser.last_id)
+            self._position = reader.position
+            yield await self._observation(fresh, taken)
 
-    def _observation(self, reads: Sequence[Read]) -> Observation[StreamEvent]:
+    async def _observation(self, fresh: Sequence[Read], again: Collection[str]) -> Observation[StreamEvent]:
         """Make an observation. What the one before brought is gone: the cursor is past it. It is refused for the retention."""
-        spent, self._spent = self._spent, _sparse([read.identity for read in reads])
-        return Observation(events=tuple(map(self._event, reads)), cursor=self._cursor, forget=spent)
+        events = tuple(map(self._event, fresh))
+        spent, self._spent = self._spent, _sparse([event.id for event in events])
+        return Observation(events=events, cursor=self._position.cursor, forget=(*spent, *await self._fading(again)))
+
+    async def _fading(self, again: Collection[str]) -> Sequence[str]:
+        """Give those, of what was sent again, whose retention is to begin anew, as they are still sent: once a day, that few are written.
+
+        Of those that a crash kept from being told gone it begins now; numbers are left to become ranges.
+        """
+        if not again:
+            return ()
+        names, yesterday = tuple(map(self._space.identity, again)), self._world.clock.now() - _DAY
+        rows = await self._world.journal.select(SeenRow, source=self._world.source, id=names)
+        return [row.id for row in rows if (whole_number(row.id) is None if row.forgotten_at is None else row.forgotten_at < yesterday)]
 
     def _event(self, read: Read) -> Event[StreamEvent]:
         message = read.message
         text = message.text if read.fault else None
         data = StreamEvent(data=read.value, id=read.own, text=text, fault=read.fault, cut=message.cut)
-        return self._world.event(read.identity, data, type=escapes.line(message.type)[:_LONGEST_TYPE], subject=read.own)
+        kind = escapes.line(message.type)[:_LONGEST_TYPE]
+        return self._world.event(self._space.identity(read.identity), data, type=kind, subject=read.own)
 
 
 async def connected(options: StreamOptions, position: Position, world: World, resources: AsyncExitStack) -> httpx.Response:
@@ -189,7 +222,7 @@ async def connected(options: StreamOptions, position: Position, world: World, re
 
 def in_words(options: StreamOptions, cursor: object) -> str:
     """Say what a cursor means."""
-    position = reached(cursor, options.watched)
+    position = reached(cursor, options.watched) or Position(watched=options.watched)
     if position.last is not None:
         return f"up to id {escapes.line(position.last)[:80]}"
     if position.count == 0:

@@ -9,6 +9,7 @@ the journal knows for a repetition or takes, and are then released.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from typing import cast
 
 from eventflow import ids
 from eventflow.events import Event, Observation
@@ -20,18 +21,25 @@ from eventflow.sensors.waiting import news_or
 
 
 class Claiming:
-    """Takes free rows, tells them, and has done with them. Its cursor is the rows' own marks."""
+    """Takes free rows, tells them, and has done with them.
 
-    def __init__(self, options: RowOptions, cursor: object, seen: Seen, world: World) -> None:  # noqa: ARG002 - as the others are made
+    Where it stands is in the rows' own marks. Its cursor is a random text that makes these marks its journal's own: it is committed before
+    the first row is taken, and never changes.
+    """
+
+    def __init__(self, options: RowOptions, cursor: object, seen: Seen, world: World) -> None:
         self._options = options
         self._seen = seen
         self._world = world
         self._telling = Telling(options, world)
         self._released: tuple[str, ...] = ()
-        self.cursor: object = None
+        self.cursor: object = cursor if isinstance(cursor, dict) and "claims" in cursor else None
 
     async def look(self, source: Source) -> AsyncGenerator[Observation[Data], None]:
         """Yield what the source has, for ever."""
+        if self.cursor is None:
+            self.cursor = {"claims": f"{self._world.random.bits(64):016x}"}
+            yield self._observation()
         while rows := await source.claimed(self._prefix, LARGEST_BATCH):
             claim = [row for row in rows if row.claim == rows[0].claim]
             yield await self._told(claim)
@@ -47,7 +55,8 @@ class Claiming:
 
     @property
     def _prefix(self) -> str:
-        return f"{self._options.name}:"
+        """What the marks of this journal's sensor begin with: another project may run the same code on the same table."""
+        return f"{self._options.name}:{cast('dict[str, str]', self.cursor)['claims']}:"
 
     async def _claim(self, source: Source) -> list[Row]:
         mark = self._prefix + ids.uuid7(self._world.clock.now(), self._world.random.bits(74))

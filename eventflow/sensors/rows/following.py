@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 from eventflow.events import Observation
 from eventflow.ports import Seen, World
+from eventflow.sensors.rows.existing import passed_over
 from eventflow.sensors.rows.options import RowOptions
 from eventflow.sensors.rows.source import Page, Source
 from eventflow.sensors.rows.telling import PAGE, Data, Telling
@@ -24,16 +26,20 @@ class Following:
 
     async def look(self, source: Source) -> AsyncGenerator[Observation[Data], None]:
         """Yield what the source has, for ever."""
-        if self.cursor is None and self._options.ignore_existing:
-            self.cursor = await source.end()
-            yield Observation(cursor=self.cursor)
+        if self._options.ignore_existing:
+            async with aclosing(passed_over(self.cursor, source)) as pages:
+                async for page in pages:
+                    self.cursor = page.cursor
+                    yield Observation(cursor=self.cursor, known=page.known)
         news = source.news()
         while True:
             page = await source.read(self.cursor, PAGE)
             self.cursor = page.cursor
             events = tuple(map(self._telling.row, page.rows))
             forget = await forgotten(page, self._seen)
-            yield Observation(events=events, cursor=self.cursor, forget=forget, known=page.known, lagging=page.lagging)
+            yield Observation(
+                events=events, cursor=self.cursor, forget=forget, keep=page.returned, known=page.known, lagging=page.lagging
+            )
             if page.again != 0:
                 await news_or(until(page, self._options.every), news, self._clock)
 

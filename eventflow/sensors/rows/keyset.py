@@ -8,8 +8,7 @@ table, in the time that is left. A look back reads keys alone, and asks the jour
 from __future__ import annotations
 
 import math
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import cast
 
@@ -21,6 +20,7 @@ from eventflow.sensors.rows.records import Found, Records, Spot
 from eventflow.sensors.rows.source import Page, Row
 from eventflow.sensors.rows.standing import Standing, standing
 from eventflow.sensors.rows.values import identity, versioned
+from eventflow.sensors.rows.versions import Change, Versions
 
 _REST = 10
 _WHOLE_REST = 20
@@ -30,9 +30,6 @@ _STEPS = 8
 _SHORTEST_STEP = 0.25
 """Places are remembered in eight steps of `settle`, and not more often than each quarter of a second."""
 
-_MOST = 20_000
-"""Versions of rows that are remembered until they are settled. The journal keeps those above that for good."""
-
 
 class Keyset:
     """Reads one table from one start of the sensor on. What it remembers beside the cursor only saves work."""
@@ -40,7 +37,7 @@ class Keyset:
     def __init__(self, records: Records, options: RowOptions, seen: Seen, clock: Clock, *, whole: bool) -> None:
         self._records = records
         self._settle = options.settle
-        self._versions = options.on == "update"
+        self._versions = Versions(seen) if options.on == "update" else None
         self._seen = seen
         self._clock = clock
         self._opened = clock.monotonic()
@@ -49,23 +46,26 @@ class Keyset:
         self._more = False
         self._filtered = bool(options.where)
         self._passed: tuple[Place | None, Place] | None = None
-        self._handed: deque[tuple[float, object, str]] = deque(maxlen=_MOST)
-        self._now_named = Standing(records.layout.order)
+        self._now_named = self._standing(None)
         self._late = LookBack(records, seen, clock, self._name, _REST)
-        self._all = LookBack(records, seen, clock, self._name, _WHOLE_REST) if whole and not self._versions else None
-        self._floor: tuple[float, Place | None] = (-math.inf, None)
+        self._all = LookBack(records, seen, clock, self._name, _WHOLE_REST) if whole else None
+        self._oldest = -math.inf
 
-    async def end(self) -> object:
-        """Give the cursor behind every row there is."""
-        last = await self._records.last()
-        known = Standing(self._records.layout.order, last, last)
+    async def existing(self, cursor: object, limit: int) -> Page:
+        """Give the next rows that are there and not to fire: whatever lies up to the place that is the last one when this is begun."""
+        self._now_named = known = self._standing(cursor)
+        until = await self._records.last() if known.noting is None else known.noting
+        spots = [] if until is None else await self._records.there(known.at, until, limit)
+        names = tuple(map(self._name, spots))
+        if until is not None and len(spots) == limit:
+            return Page(known=names, cursor=replace(known, at=spots[-1].place, noting=until).data())
         if self._records.counts and (largest := await self._records.largest()) is not None:
             known = replace(known, lives=known.lives.handed_out(await self._records.digests([largest])))
-        return replace(known, reached=known.reached.back_to(last, 0.0)).data()
+        return Page(known=names, cursor=replace(known, at=until, noting=None, reached=known.reached.back_to(until, 0.0)).data())
 
     async def read(self, cursor: object, limit: int, *, changed: bool) -> Page:
         """Give the next rows behind a cursor, and late ones. `changed` tells whether the database may have changed since the last call."""
-        before = known = standing(cursor, self._records.layout.order)
+        before = known = self._standing(cursor)
         self._start(known)
         if changed:
             self._note_change()
@@ -83,16 +83,19 @@ class Keyset:
         rows = [self._row(one) for one in (*late, *found)]
         taken = await self._seen.of([row.identity for row in rows])
         fresh = tuple(row for row in rows if row.identity not in taken)
-        self._remember(late, found)
+        versions = await self._versions_of(rows, taken)
         moved = self._moved(known, late, found)
         self._passed = None if self._more or last is None else (moved.at, last)
         after = cursor if moved == before and cursor is not None else moved.data()
         again = 0.0 if self._more else self._again
-        return Page(fresh, after, again=again, settled=self._settled(), lagging=complaint)
+        return Page(fresh, after, again=again, settled=versions.left, returned=versions.returned, lagging=complaint)
 
     async def rows(self, keys: Sequence[tuple[object, ...]]) -> list[Row]:
         """Give the rows with these keys that are still there."""
         return [self._row(found) for found in await self._records.fetch(keys)]
+
+    def _standing(self, cursor: object) -> Standing:
+        return standing(cursor, self._records.layout.order, self._records.layout.fixed)
 
     def _end(self, known: Standing) -> Place | None:
         """Give the place up to which all was read: that of the last row that fulfils the condition, or of one behind it that doesn't."""
@@ -138,8 +141,7 @@ class Keyset:
         if known.at is None or lowest is None or self._records.layout.order != self._records.layout.key or (lowest,) >= known.at:
             return known
         at: Place = (lowest,)
-        begun = known.begun if known.begun is None or cast("tuple[int]", known.begun) <= (lowest,) else at
-        return replace(known, at=at, begun=begun, reached=known.reached.back_to(at, self._now))
+        return replace(known, at=at, reached=known.reached.back_to(at, self._now))
 
     async def _look_back(self, known: Standing, room: int) -> list[Found]:
         """Do one step of each look back that is due, and give the late rows that it found."""
@@ -150,29 +152,22 @@ class Keyset:
         if until is None or room <= 0:
             return []
         if self._late.wanted:
-            self._floor = (instant := self._covered - self._settle, known.reached.before(instant))
+            self._oldest = self._covered - self._settle
             self._covered = self._now
-            self._late.begin(Stretch(self._floor[1], known.begun, until))
+            self._late.begin(Stretch(known.reached.before(self._oldest), until))
         if self._all is not None and self._all.wanted:
-            self._all.begin(Stretch(None, known.begun, until))
+            self._all.begin(Stretch(None, until))
         spots: dict[Place, Spot] = {}
         for back in self._backs:
             spots.update((spot.place, spot) for spot in await back.step(room - len(spots)))
         return await self._records.fetch([spot.key for spot in spots.values()]) if spots else []
 
-    def _remember(self, late: Sequence[Found], found: Sequence[Found]) -> None:
-        if self._versions:
-            self._handed.extend((self._now, one.spot.place[0], self._name(one.spot)) for one in (*late, *found))
-
-    def _settled(self) -> tuple[str, ...]:
-        """Give versions that no look back will meet again: those of rows below where the last one began."""
-        instant, floor = self._floor
-        if self._late.under_way or floor is None:
-            return ()
-        settled: list[str] = []
-        while self._handed and self._handed[0][0] < instant and self._handed[0][1] != floor[0]:
-            settled.append(self._handed.popleft()[2])
-        return tuple(settled)
+    async def _versions_of(self, rows: Sequence[Row], taken: Collection[str]) -> Change:
+        """Note the versions of rows that were read, and of those that a look back found to have fired."""
+        if self._versions is None:
+            return Change()
+        met = [name for back in self._backs for name in back.known]
+        return await self._versions.note([*met, *(row.identity for row in rows)], {*met, *taken})
 
     def _moved(self, known: Standing, late: Sequence[Found], found: Sequence[Found]) -> Standing:
         if self._records.counts and (late or found):
@@ -182,7 +177,7 @@ class Keyset:
             return known
         at = found[-1].spot.place
         step = max(self._settle / _STEPS, _SHORTEST_STEP)
-        return replace(known, at=at, reached=known.reached.on_to(at, self._now, step=step, oldest=self._floor[0]))
+        return replace(known, at=at, reached=known.reached.on_to(at, self._now, step=step, oldest=self._oldest))
 
     def _row(self, found: Found) -> Row:
         return Row(self._name(found.spot), found.spot.key, found.data, found.time)
@@ -191,4 +186,4 @@ class Keyset:
         key = spot.key[0]
         counted = self._records.counts and isinstance(key, int)
         name = self._now_named.lives.name(key) if counted and isinstance(key, int) else identity(spot.key)
-        return versioned(name, spot.version) if self._versions else name
+        return name if self._versions is None else versioned(name, spot.version)

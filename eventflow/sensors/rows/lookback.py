@@ -21,7 +21,6 @@ class Stretch:
     """What is looked through: rows from the place that was reached `since` on, those of an equal beginning included, up to `until`."""
 
     since: Place | None
-    after: Place | None
     until: Place
 
 
@@ -42,7 +41,7 @@ class LookBack:
         self._after: Place | None = None
         self._worked = 0.0
         self._due = clock.monotonic()
-        self.known: list[tuple[Spot, str]] = []
+        self.known: list[str] = []
 
     def changed(self) -> None:
         """Note that rows may have come in."""
@@ -71,11 +70,12 @@ class LookBack:
 
     def begin(self, stretch: Stretch) -> None:
         """Begin with a stretch. What comes in from now on is for the next time."""
-        self._dirty, self._stretch, self._after, self._worked = False, stretch, stretch.after, 0.0
+        self._dirty, self._stretch, self._after, self._worked = False, stretch, None, 0.0
 
     async def step(self, room: int) -> list[Spot]:
-        """Give rows that the journal lacks, at most `room`, from the next places of the stretch. `known` are then the others."""
-        if self._stretch is None or self._clock.monotonic() < self._due:
+        """Give rows that the journal lacks, at most `room`, from the next places of the stretch. `known` are then the identities of the others."""
+        self.known = []
+        if room <= 0 or self._stretch is None or self._clock.monotonic() < self._due:
             return []
         begun = self._clock.monotonic()
         lacking = await self._look(self._stretch, room)
@@ -90,7 +90,7 @@ class LookBack:
         names = [self._name(spot) for spot in spots]
         taken = await self._seen.of(names)
         lacking = [spot for spot, name in zip(spots, names, strict=True) if name not in taken]
-        self.known = [(spot, name) for spot, name in zip(spots, names, strict=True) if name in taken]
+        self.known = [name for name in names if name in taken]
         if len(lacking) > room:
             self._after = lacking[room - 1].place
         elif len(spots) < _CHUNK:

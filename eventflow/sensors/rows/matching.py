@@ -7,6 +7,7 @@ keys of all of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 
@@ -21,6 +22,8 @@ _REST = 3
 """The sensor rests three times as long as it looked."""
 
 _BEGUN = {"begun": True}
+
+_OWN = re.compile(r"(?P<name>.+)#(?P<times>[1-9][0-9]{0,17})", re.DOTALL)
 
 
 class Matching:
@@ -56,8 +59,10 @@ class Matching:
     async def _remember(self) -> None:
         self._inside.clear()
         for identity, gone in (await self._seen.all()).items():
-            name, _, times = identity.rpartition("#")
-            self._times[name] = max(int(times), self._times.get(name, 0))
+            if (own := _OWN.fullmatch(identity)) is None:  # published by hand, or left by a sensor that had this name
+                continue
+            name, times = own["name"], int(own["times"])
+            self._times[name] = max(times, self._times.get(name, 0))
             if gone is None:
                 self._inside[name] = identity
 

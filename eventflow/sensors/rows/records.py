@@ -50,6 +50,10 @@ class Records(Protocol):
         """Give where rows are, in order: those whose place begins with `since` (if not None) or more, behind `after`, up to `until`."""
         ...
 
+    async def there(self, after: Place | None, until: Place, limit: int) -> list[Spot]:
+        """Give where rows are, in order, whatever the condition: those behind `after`, up to `until`."""
+        ...
+
     async def fetch(self, keys: Sequence[tuple[object, ...]]) -> list[Found]:
         """Give the rows with these keys that are there, in order."""
         ...

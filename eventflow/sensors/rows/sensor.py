@@ -23,6 +23,7 @@ from eventflow.sensors.rows.options import Existing, Mode, On, RowOptions, optio
 from eventflow.sensors.rows.saying import in_words
 from eventflow.sensors.rows.source import Replaced
 from eventflow.sensors.rows.telling import Data
+from eventflow.sensors.rows.watched import put_together, taken_apart
 from eventflow.sensors.waiting import news_or
 from eventflow.threads import in_loose_thread
 
@@ -108,23 +109,25 @@ class RowSensor:
         """Yield what comes in the table, for ever, and a heartbeat whenever it was looked for in vain.
 
         Raises `SourceUnreachable` where the database can't be reached, or the table isn't as it must be; a later start goes on as if
-        nothing had been. A SQLite file that isn't there yet is waited for.
+        nothing had been. Raises `SensorError` where what the cursor remembers is of another table. A SQLite file that isn't there yet is waited for.
         """
-        rounds = _rounds(self._options)(self._options, cursor, seen, world)
+        of, begun = taken_apart(cursor)
+        rounds = _rounds(self._options)(self._options, begun, seen, world)
         while True:
             async with aclosing(_until_there(self._options, rounds.cursor, world)) as waiting:
                 async for observation in waiting:
-                    yield observation
+                    yield put_together(of, observation)
             try:
                 async with opened(self._options, seen, world) as source, aclosing(rounds.look(source)) as observations:
+                    of = source.watched.to_be(of, self.name) if not self._options.claims else of  # claims bear their own names
                     async for observation in observations:
-                        yield observation
+                        yield put_together(of, observation)
             except Replaced:
                 continue
 
     def in_words(self, cursor: object) -> str:
         """Say where a cursor stands."""
-        return in_words(self._options, cursor)
+        return in_words(self._options, taken_apart(cursor)[1])
 
     async def check(self, world: World) -> None:
         """Try whether the table can be watched. Raises `SourceUnreachable`, which says what is missing."""

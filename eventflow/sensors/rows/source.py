@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from eventflow.ports import Hint
+from eventflow.sensors.rows.watched import Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Page:
     """Rows that the journal hasn't seen, in the order in which they are to fire, and where to go on once they are committed.
 
     `again` is in how many seconds to read again even without news: 0 where there is more, None where there is nothing more to find.
-    `settled` names identities of rows that were handed out before, since the source was opened, and that will never be read again.
+    `settled` names identities of rows that will never be read again, or that their rows no longer have; `returned` such as rows have again.
     `known` names rows that are there and that are not to fire, with `existing="ignore"`, where a cursor alone can't pass them over: they
     are to be committed with it. `lagging` says, for people, why rows must wait.
     """
@@ -39,6 +40,7 @@ class Page:
     cursor: object = None
     again: float | None = None
     settled: tuple[str, ...] = ()
+    returned: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     lagging: str | None = None
 
@@ -60,8 +62,16 @@ class Source(Protocol):
     credential.
     """
 
-    async def end(self) -> object:
-        """Give the cursor that stands behind every row there is: what `existing="ignore"` begins with."""
+    @property
+    def watched(self) -> Watched:
+        """The table, and by what its rows are told apart."""
+        ...
+
+    async def existing(self, cursor: object, limit: int) -> Page:
+        """Give a page of rows that are `known` and not to fire, and the cursor behind them: what `existing="ignore"` begins with.
+
+        The first cursor is None. One that holds `noting` isn't the last.
+        """
         ...
 
     async def read(self, cursor: object, limit: int) -> Page:

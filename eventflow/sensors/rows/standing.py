@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 from eventflow.sensors.rows.lives import Lives, lives
@@ -13,11 +13,15 @@ from eventflow.sensors.rows.reached import Reached, reached
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`by` are the columns that order the rows, `at` the place of the last one, `begun` the place behind which anything is of interest."""
+    """`by` are the columns that order the rows, `at` the place of the last one, `fixed` the columns that never change in a row.
+
+    While the rows that were there at first are taken note of, `noting` is the place of the last of these.
+    """
 
     by: tuple[str, ...]
+    fixed: tuple[str, ...] = ()
     at: Place | None = None
-    begun: Place | None = None
+    noting: Place | None = None
     reached: Reached = field(default_factory=Reached)
     lives: Lives = field(default_factory=Lives)
 
@@ -25,24 +29,31 @@ class Standing:
         """Give the cursor."""
         return {
             "by": list(self.by),
+            "fixed": list(self.fixed),
             "at": _packed(self.at),
-            "from": _packed(self.begun),
+            **({} if self.noting is None else {"noting": packed(self.noting)}),
             "reached": self.reached.data(),
             "keys": self.lives.data(),
         }
 
 
-def standing(cursor: object, by: tuple[str, ...]) -> Standing:
+def standing(cursor: object, by: tuple[str, ...], fixed: tuple[str, ...]) -> Standing:
     """Read a cursor. One that was written for rows in another order leads to the beginning: the journal knows which rows have fired."""
     known = cast("dict[str, object]", cursor) if isinstance(cursor, dict) else {}
-    if known.get("by") != list(by):
-        return Standing(by)
+    if "by" not in known:
+        return Standing(by, fixed)
+    keys = lives(cast("Sequence[object]", known["keys"]))
+    if known.get("fixed") != list(fixed):  # what is known of the last rows was read of other columns
+        keys = replace(keys, tail=())
+    if known["by"] != list(by):
+        return Standing(by, fixed, lives=keys)
     return Standing(
         by,
+        fixed,
         _unpacked(known["at"]),
-        _unpacked(known["from"]),
+        _unpacked(known.get("noting")),
         reached(cast("Sequence[Sequence[object]]", known["reached"])),
-        lives(cast("Sequence[object]", known["keys"])),
+        keys,
     )
 
 

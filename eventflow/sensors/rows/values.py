@@ -26,6 +26,7 @@ from typing import cast
 from eventflow.durations import SECOND
 
 _DEEPEST = 64
+_DECODER = json.JSONDecoder()
 _TAGS = frozenset({"$path", "$path64"})
 _MARKED = frozenset('@#~"[{')
 """What a text that names a row must not contain to stand as it is: these take apart the parts of an identity."""
@@ -69,6 +70,15 @@ def identity(values: tuple[object, ...]) -> str:
 def versioned(name: str, version: object) -> str:
     """Give the identity of one version of a row."""
     return f"{name}@{_part(version)}"
+
+
+def unversioned(name: str) -> str | None:
+    """Give what `versioned` was given, without the version; None for an identity that isn't of its making."""
+    try:
+        end = _DECODER.raw_decode(name)[1] if name.startswith(('"', "[", "{")) else name.find("@")
+    except ValueError:
+        return None
+    return name[:end] if end > 0 and name[end : end + 1] == "@" and len(name) > end + 1 else None
 
 
 def _part(value: object) -> str:

@@ -125,7 +125,8 @@ async def _identity(sources: Sources, event: EventEntry) -> Sentence:
     """Tell what becomes of the same event if it comes again."""
     seen = await sources.journal.select(SeenRow, source=event.source, id=event.id)
     if seen and seen[0].event == event.event and seen[0].forgotten_at is not None:
-        return Sentence(seen[0].forgotten_at + (RETENTION if sources.engine is None else sources.engine.retention), "until then its identity is kept: the same event again fires nothing")
+        kept = RETENTION if sources.engine is None else sources.engine.retention
+        return Sentence(seen[0].forgotten_at + kept, "until then its identity is kept: the same event again fires nothing")
     if seen or await _range(sources, event.source, event.id) is not None:
         return Sentence(None, "its identity is taken: the same event again fires nothing")
     return Sentence(None, "its identity is free again: the same event would be a new one")

@@ -249,7 +249,7 @@ async def test_ones_own_test_is_asked_until_it_says_yes(inbox: Path) -> None:
     pauses = [later - earlier for earlier, later in pairwise(asked)]
     assert len(asked) == 6
     assert pauses == sorted(pauses)
-    assert pauses[-1] >= 16
+    assert pauses[-1] > 15.9  # the difference of two fractions may be a little less than 16
 
 
 async def test_a_slow_test_holds_up_no_other_file(inbox: Path) -> None:

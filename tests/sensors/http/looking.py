@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,6 +20,12 @@ async def look(sensor: Sensor[Any], book: Book, *, world: World | None = None, o
     events = len(book.events)
     await watch(sensor, book, world or outside(sensor.name), lambda book: len(book.observations) - before >= observations)
     return [event.data for event in book.events[events:]]
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Return once something is true."""
+    while not true():  # noqa: ASYNC110 - what tests look at sets no event
+        await asyncio.sleep(0.001)
 
 
 class HurriedClock(VirtualClock):

@@ -79,7 +79,7 @@ def test_A75_a_refused_address_does_not_tell_its_credentials(url: str | Secret) 
 
 
 def test_credentials_in_an_address_are_told_where_they_belong() -> None:
-    with pytest.raises(DefinitionError, match=r"say auth=\('user', Secret.of_variable"):
+    with pytest.raises(DefinitionError, match=r"hand them to `auth`, as \('user', Secret.of_variable"):
         HTTPSensor("source", "http://user:password@host/")
 
 

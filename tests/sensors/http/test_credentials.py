@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import logging
 from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from eventflow.secret import Secret
+from eventflow.secret import Secret, without_secrets
+from eventflow.sensors import http
 from eventflow.sensors.http.sensor import Header, HTTPSensor, Items, Status, Value
 from eventflow.sensors.http.stream import StreamSensor
 from tests.sensors.http.looking import look, trouble
@@ -173,6 +176,20 @@ async def test_A75_not_in_a_stream_either_nor_anywhere_at_the_loudest_log(caplog
     seen = [repr(sensor), str(sensor._options), caplog.text, msgspec.json.encode([book.events, book.cursor]).decode()]
     assert [text for text in seen if any(form in text for form in ENCODED)] == []
     assert book.ids == ["1"]
+
+
+def test_no_message_of_ours_looks_as_if_it_held_a_credential() -> None:
+    texts = [
+        "".join(
+            str(part.value) if isinstance(part, ast.Constant) else "x"
+            for part in (node.values if isinstance(node, ast.JoinedStr) else [node])
+        )
+        for module in Path(str(http.__file__)).parent.glob("*.py")
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8")))
+        if isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+    ]
+    assert len(texts) > 300
+    assert [text for text in texts if without_secrets(text) != text] == []
 
 
 async def test_A74_a_token_with_a_line_break_is_refused_without_telling_it() -> None:

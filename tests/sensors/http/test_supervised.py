@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from eventflow import HTTPSensor, StreamSensor, Trigger, durations, pipeline, task
+from eventflow import HTTPSensor, StreamSensor, Trigger, pipeline, task
 from eventflow.embed import open_engine
 from eventflow.engine.engine import Engine
-from eventflow.projections import CursorRow, EventRow, RunRow, SeenRow, SensorRow
+from eventflow.projections import CursorRow, EventRow, RunRow, SensorRow
 from eventflow.sensors.http.changes import Status, Value
-from eventflow.system import SystemClock
+from tests.sensors.http.looking import until
 from tests.sensors.http.server import Reply, Server, as_json, chunks, end, free_port, hang, serving
 
 
@@ -42,24 +42,6 @@ async def events(engine: Engine, source: str, count: int) -> list[EventRow]:
         if len(rows) >= count:
             return rows
         await journal.changed(seq)
-
-
-async def connected(server: Server, count: int) -> None:
-    """Return once the server was asked so many times."""
-    while len(server.asked) < count:
-        await asyncio.sleep(0.01)
-
-
-class FarClock(SystemClock):
-    """Real time, some days on."""
-
-    days = 0
-
-    def now(self) -> int:
-        return super().now() + self.days * DAY
-
-
-DAY = durations.microseconds("1d")
 
 
 async def test_a_change_becomes_a_run_by_the_names_of_its_fields(tmp_path: Path) -> None:
@@ -129,25 +111,12 @@ async def test_over_restarts_of_the_engine_each_change_and_each_message_fires_on
 async def test_a_list_that_is_sent_again_at_each_connection_writes_nothing(tmp_path: Path) -> None:
     async with serving() as server:
         sent = b"".join(b'{"id": "k%d"}\n' % number for number in range(700))
-        sensor = StreamSensor("source", server.at("/n", chunks(sent, kind="application/x-ndjson", then=end)), format="ndjson", id="id", retry="10ms")
+        sensor = StreamSensor(
+            "source", server.at("/n", chunks(sent, kind="application/x-ndjson", then=end)), format="ndjson", id="id", retry="10ms"
+        )
         async with asyncio.timeout(30), open_engine(tmp_path, sensors=[sensor]) as engine:
             await events(engine, "source", 700)
-            await connected(server, 3)
+            await until(lambda: len(server.asked) >= 3)
             before = engine.ports.journal.seq
-            await connected(server, 6)
+            await until(lambda: len(server.asked) >= 6)
             assert engine.ports.journal.seq == before
-
-
-async def test_what_is_sent_again_stays_known_for_as_long_as_it_is_sent(tmp_path: Path) -> None:
-    clock = FarClock()
-    async with serving() as server:
-        sensor = StreamSensor("source", server.at("/s", chunks(b"id: a\ndata: 1\n\nid: b\ndata: 1\n\n", then=end)), retry="10ms")
-        async with asyncio.timeout(30), open_engine(tmp_path, sensors=[sensor], clock=clock) as engine:
-            await events(engine, "source", 2)
-            await connected(server, 2)
-            for days in (20, 40):
-                clock.days = days
-                await connected(server, len(server.asked) + 3)
-                rows = await engine.ports.journal.select(SeenRow, source="source")
-                assert [clock.now() - (row.forgotten_at or 0) < DAY for row in rows] == [True, True]
-            assert len(await events(engine, "source", 2)) == 2

@@ -365,7 +365,7 @@ async def test_existing_rows_are_passed_over_also_when_they_are_updated_later(da
         await add(writer, 41)
         await database.sql("INSERT INTO orders VALUES (42)")
         async with opened(options, ledger, step=10) as source:
-            ledger.cursor = await source.end()
+            ledger.cursor = (await source.existing(None, 500)).cursor
             await database.sql("INSERT INTO orders VALUES (43)")
             assert await look(source, ledger, limit=7) == ["43"]
     async with opened(options, ledger, step=10) as source:
@@ -378,7 +378,7 @@ async def test_existing_versions_are_passed_over(database: Database) -> None:
     await database.sql("CREATE TABLE stock (id text PRIMARY KEY, version int); INSERT INTO stock VALUES ('nut', 1), ('bolt', 1)")
     options, ledger = told(database.url, "stock", on="update", version="version"), Ledger()
     async with opened(options, ledger) as source:
-        ledger.cursor = await source.end()
+        ledger.cursor = (await source.existing(None, 500)).cursor
         assert await look(source, ledger) == []
     assert await looked(options, ledger) == []
     await database.sql("UPDATE stock SET version = 2 WHERE id = 'nut'")
@@ -392,7 +392,7 @@ async def test_rows_that_are_too_many_to_be_called_existing_are_waited_for(datab
         await writer.execute("SELECT pg_current_xact_id()")
         await database.sql("INSERT INTO orders SELECT g FROM generate_series(1, 10001) g")
         with pytest.raises(SourceUnreachable, match="only when it ends"):
-            await source.end()
+            await source.existing(None, 500)
 
 
 # ------------------------------------------------------------------------------------------------------------ update mode

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from eventflow.sensors.rows.places import Place
 from eventflow.sensors.rows.records import Found, Spot
 from eventflow.sensors.rows.source import Key, Page, Row
 from eventflow.sensors.rows.values import identity
+from eventflow.sensors.rows.watched import Watched
 from eventflow.sensors.waiting import News
 
 _SLOW = 0.5
@@ -46,16 +48,26 @@ class AlchemySource:
         self._records = records
         self._statements = records.statements
         self._outbox = options.mode == "outbox"
-        self._keyset = Keyset(records, options, seen, world.clock, whole=options.order is None and not records.counts)
+        self._keyset = Keyset(records, options, seen, world.clock, whole=_is_whole(records, options))
         self._news = News()
+        self._clock = world.clock
+        self._every = options.every
+        self._looked = -math.inf
         self._going_on = False
 
-    async def end(self) -> object:
-        return await self._keyset.end()
+    @property
+    def watched(self) -> Watched:
+        return Watched(self._records.table, self._records.layout.key)
+
+    async def existing(self, cursor: object, limit: int) -> Page:
+        return await self._keyset.existing(cursor, limit)
 
     async def read(self, cursor: object, limit: int) -> Page:
-        # What goes on with a look is no new look: else each would give cause for another.
-        page = await self._keyset.read(cursor, limit, changed=not self._going_on)
+        # What goes on with a look is no new look, unless it takes long: else each would give cause for another.
+        now = self._clock.monotonic()
+        changed = not self._going_on or now - self._looked >= self._every
+        self._looked = now if changed else self._looked
+        page = await self._keyset.read(cursor, limit, changed=changed)
         self._going_on = page.again is not None
         return page
 
@@ -98,6 +110,11 @@ class AlchemySource:
         await self._database.close()
 
 
+def _is_whole(records: AlchemyRecords, options: RowOptions) -> bool:
+    """Tell whether rows may come in anywhere, however long ago the places around them were reached."""
+    return options.on == "update" or (options.order is None and not records.counts)
+
+
 class AlchemyRecords:
     """The `Records` of a table in a database that SQLAlchemy knows."""
 
@@ -106,6 +123,7 @@ class AlchemyRecords:
         self._layout = described.layout
         self._counts = described.counts
         self._indexed = described.indexed
+        self.table = str(described.table.fullname)  # a plain text, which a cursor can hold
         self._shown = f"table {options.table!r} in {options.database.shown}"
         self.reading = Reading(described.layout)
         self.statements = Statements(described.table, described.layout, options.where)
@@ -127,6 +145,9 @@ class AlchemyRecords:
 
     async def spots(self, since: object, after: Place | None, until: Place, limit: int) -> list[Spot]:
         return list(map(self.reading.spot, await self.ask(self.statements.spots(since, after, until, limit))))
+
+    async def there(self, after: Place | None, until: Place, limit: int) -> list[Spot]:
+        return list(map(self.reading.spot, await self.ask(self.statements.there(after, until, limit))))
 
     async def fetch(self, keys: Sequence[tuple[object, ...]]) -> list[Found]:
         return list(map(self.reading.found, await self.ask(self.statements.fetch(keys))))

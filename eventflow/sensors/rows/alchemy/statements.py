@@ -37,6 +37,11 @@ class Statements:
             bounds.append(order[0] >= since)
         return self._ordered(self._layout.spot).where(*bounds).limit(limit)
 
+    def there(self, after: Place | None, until: Place, limit: int) -> Select[Any]:
+        """Where rows are, whatever the condition."""
+        bounds = [*self._filled, *self._behind(after), _up_to(self._columns(self._layout.order), until)]
+        return self._ordered(self._layout.spot, bounds).limit(limit)
+
     def fetch(self, keys: Keys) -> Select[Any]:
         """Rows by their keys, as `behind` gives them."""
         return self._ordered(self._layout.row).where(self._among(keys))
@@ -90,10 +95,10 @@ class Statements:
     def _columns(self, names: Names) -> list[Column[Any]]:
         return [self._table.c[name] for name in names]
 
-    def _ordered(self, names: Names) -> Select[Any]:
+    def _ordered(self, names: Names, where: Sequence[ColumnElement[bool]] | None = None) -> Select[Any]:
         # Labels, because a column may be asked for twice: as a part of the place and for the event.
         what = [column.label(f"c{place}") for place, column in enumerate(self._columns(names))]
-        return select(*what).where(*self._where).order_by(*self._columns(self._layout.order))
+        return select(*what).where(*(self._where if where is None else where)).order_by(*self._columns(self._layout.order))
 
     def _behind(self, after: Place | None) -> list[ColumnElement[bool]]:
         return [] if after is None else [_behind(self._columns(self._layout.order), after)]

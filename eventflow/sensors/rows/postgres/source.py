@@ -17,6 +17,7 @@ from eventflow.sensors.rows.postgres.reading import Pace, Reading
 from eventflow.sensors.rows.postgres.statements import Statements
 from eventflow.sensors.rows.postgres.table import Described, described
 from eventflow.sensors.rows.source import Key, Page, Row
+from eventflow.sensors.rows.watched import Watched
 
 _SNAPSHOT = "SELECT pg_current_snapshot()::text AS snapshot"
 
@@ -71,9 +72,13 @@ class PostgresSource:
         self._claims = Claims(connection, options, table, reader.statements)
         self._last: str | None = None
 
-    async def end(self) -> object:
+    @property
+    def watched(self) -> Watched:
+        return Watched(self._table.quoted, self._table.layout.key, self._table.layout.fixed)
+
+    async def existing(self, cursor: object, limit: int) -> Page:  # noqa: ARG002 - a snapshot tells it at once
         async with self._look() as snapshot:
-            return await self._reading.end(snapshot)
+            return Page(cursor=await self._reading.end(snapshot))
 
     async def read(self, cursor: object, limit: int) -> Page:
         await self._listening.keep()

@@ -24,6 +24,7 @@ from eventflow.sensors.rows.sqlite.connection import SQLite
 from eventflow.sensors.rows.sqlite.statements import Statements
 from eventflow.sensors.rows.sqlite.tables import find
 from eventflow.sensors.rows.values import identity
+from eventflow.sensors.rows.watched import Watched
 from eventflow.threads import in_thread
 
 _SLOW = 0.5
@@ -59,8 +60,12 @@ class SQLiteSource:
         self._path = world.root / cast("Path", options.database.path)
         self._news = self._open.enter_context(world.watcher.watch(self._path.parent, recursive=False))
 
-    async def end(self) -> object:
-        return await self._keyset.end()
+    @property
+    def watched(self) -> Watched:
+        return Watched(self._records.layout.table, self._records.layout.key)
+
+    async def existing(self, cursor: object, limit: int) -> Page:
+        return await self._keyset.existing(cursor, limit)
 
     async def read(self, cursor: object, limit: int) -> Page:
         return await self._keyset.read(cursor, limit, changed=await self.changed())
@@ -130,6 +135,9 @@ class SQLiteRecords:
 
     async def spots(self, since: object, after: Place | None, until: Place, limit: int) -> list[Spot]:
         return [self.reading.spot(row) for row in await self._database.fetch(*self.statements.spots(since, after, until, limit))]
+
+    async def there(self, after: Place | None, until: Place, limit: int) -> list[Spot]:
+        return [self.reading.spot(row) for row in await self._database.fetch(*self.statements.there(after, until, limit))]
 
     async def fetch(self, keys: Sequence[tuple[object, ...]]) -> list[Found]:
         return [self.reading.found(row) for row in await self._database.fetch(*self.statements.fetch(keys))]

@@ -42,6 +42,11 @@ class Statements:
             bounds.append(_compared(self._layout.order[:1], ">=", (since,)))
         return self._select(self._spot, [*self._filled, *self._where, *bounds], self._order, limit)
 
+    def there(self, after: Place | None, until: Place, limit: int) -> Statement:
+        """Where rows are, whatever the condition."""
+        bounds = [*self._filled, *self._behind(after), _compared(self._layout.order, "<=", until)]
+        return self._select(self._spot, bounds, self._order, limit)
+
     def fetch(self, keys: Sequence[tuple[object, ...]]) -> Statement:
         """Rows by their keys, as `behind` gives them."""
         return self._select(self._row, [*self._filled, *self._where, self._among(keys)], self._order, len(keys))
