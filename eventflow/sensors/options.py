@@ -35,7 +35,7 @@ def choice(option: str, value: W, kind: object) -> W:
 def whole(option: str, value: int, *, most: int | None = None) -> int:
     """Give a whole number from 1 on, no larger than it may be."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1 or (most is not None and value > most):  # pyright: ignore[reportUnnecessaryIsInstance] - what people write isn't what was asked for
-        raise ValueError(f"{option}={value!r} is none: give a whole number, {'1 or more' if most is None else f'from 1 to {most}'}")
+        raise ValueError(f"{option}={value!r}: give a whole number, {'1 or more' if most is None else f'from 1 to {most}'}")
     return value
 
 

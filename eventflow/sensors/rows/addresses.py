@@ -16,6 +16,9 @@ from eventflow.secret import HIDDEN, without_secrets
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_+]*(?=://)")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
 _SETTING = re.compile(r"[\w-]*(?:pass|pwd|secret|token|key|credential)[\w-]*\s*=\s*([^&;]+)", re.IGNORECASE)
+PERCENT = "write characters such as / : @ # ? and spaces in its user and password as %2F %3A %40 %23 %3F %20"
+"""What to do about an address that can't be read."""
+
 _SHORTEST_PART = 4
 """Parts of a password are hidden where they may be all that a driver read of it: shorter ones are in any text."""
 

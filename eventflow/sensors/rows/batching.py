@@ -59,7 +59,6 @@ class Batching:
             if page.again != 0:
                 await news_or(until(page, self._options.every), news, self._clock)
 
-
     async def _as_they_are(self, gathered: dict[str, Row], source: Source) -> dict[str, Row]:
         """Read the rows once more: some may have been changed or deleted while they waited, or gone back to a version that has fired."""
         keys = [Key(row.identity, row.key) for row in gathered.values()]

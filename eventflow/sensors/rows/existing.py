@@ -16,7 +16,7 @@ async def passed_over(cursor: object, source: Source) -> AsyncGenerator[Page, No
 
     Each is to be committed: a later start goes on behind it, so that no row fires because a process died meanwhile.
     """
-    while cursor is None or (isinstance(cursor, dict) and "noting" in cast("dict[str, object]", cursor)):
+    while cursor is None or "noting" in (cast("dict[str, object]", cursor) if isinstance(cursor, dict) else {}):
         page = await source.existing(cursor, _PAGE)
         cursor = page.cursor
         yield page

@@ -37,9 +37,7 @@ class Following:
             self.cursor = page.cursor
             events = tuple(map(self._telling.row, page.rows))
             forget = await forgotten(page, self._seen)
-            yield Observation(
-                events=events, cursor=self.cursor, forget=forget, keep=page.returned, known=page.known, lagging=page.lagging
-            )
+            yield Observation(events=events, cursor=self.cursor, forget=forget, keep=page.returned, known=page.known, lagging=page.lagging)
             if page.again != 0:
                 await news_or(until(page, self._options.every), news, self._clock)
 

@@ -11,7 +11,8 @@ from typing import Literal, cast, get_args
 
 from eventflow.durations import Duration, seconds
 from eventflow.ids import misnamed
-from eventflow.secret import Secret, revealed, without_secrets
+from eventflow.secret import Secret, revealed
+from eventflow.sensors.rows import addresses
 from eventflow.sensors.rows.conditions import Condition, Where, conditions
 
 On = Literal["insert", "update", "match"]
@@ -24,8 +25,24 @@ LARGEST_BATCH = 5000
 DONE = "done"
 """What stands in the mark of a row that was claimed and handed over."""
 
+_SETTLE = "60s"
 _LEAST_EVERY = 0.05
-_URL = re.compile(r"(?P<kind>[A-Za-z][A-Za-z0-9_]*)(?:\+[A-Za-z0-9_]+)?://")
+
+_BELONGS = {
+    "cursor": ("insert", "claim", "outbox"),
+    "version": ("update",),
+    "fixed": ("insert",),
+    "at_least": ("insert", "update", "claim", "outbox"),
+    "existing": ("insert", "update", "match"),
+    "settle": ("insert", "update"),
+    "mark": ("claim", "outbox"),
+}
+"""By option: with which `on`, or which `mode`, it has an effect. Those that aren't here have one with each."""
+
+_POSTGRES = ("notify", "xid_column")
+"""Options that have an effect on PostgreSQL alone."""
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\+[A-Za-z0-9_]+)?://")
+_DSN = re.compile(r"\b(?:host|hostaddr|user|dbname|password|pwd|server|uid)\s*=", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +58,8 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """How it is named in messages: without credentials."""
-        return str(self.path) if self.address is None else without_secrets(self.address.reveal())
+        """How it is named in messages: a file by its path, anything else by its kind and its host."""
+        return str(self.path) if self.address is None else addresses.shown(self.address.reveal())
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +107,7 @@ class RowOptions:
         }
 
 
-def options(  # noqa: C901 - one line for each thing that can't be meant
+def options(
     name: str,
     database: str | os.PathLike[str] | Secret,
     table: str,
@@ -107,7 +124,7 @@ def options(  # noqa: C901 - one line for each thing that can't be meant
     mark: str | None,
     existing: str,
     every: Duration,
-    settle: Duration,
+    settle: Duration | None,
     notify: str | None,
     xid_column: str | None,
 ) -> RowOptions:
@@ -120,25 +137,26 @@ def options(  # noqa: C901 - one line for each thing that can't be meant
     where_read = conditions(where)
     _check_column("table", table)
     claims = mode != "watch"
-    if on == "update" and (version is None or cursor is not None):
-        raise ValueError("on='update' needs the column that changes with each update, and no cursor: version='updated_at'")
-    if on != "update" and version is not None:
-        raise ValueError(f"version={version!r} is for on='update'")
-    if on == "match" and (not where_read or cursor is not None or at_least != 1):
-        raise ValueError("on='match' needs a condition, such as where={'status': 'ready'}, and takes neither cursor nor at_least")
+    if on == "update" and version is None:
+        raise ValueError("on='update' needs the column that changes with each update: version='updated_at'")
+    if on == "match" and not where_read:
+        raise ValueError("on='match' needs a condition, such as where={'status': 'ready'}")
     if claims and on != "insert":
         raise ValueError(f"mode={mode!r} takes whatever row is free: leave on={on!r} out, and say in `where` which rows are meant")
-    if claims != (mark is not None):
-        raise ValueError("mode='claim' and mode='outbox' need a text column that is NULL in a free row, and only they do: mark='taken_by'")
-    if claims and existing == "ignore":
-        raise ValueError("existing='ignore' is for mode='watch': say in `where` which rows are not to be claimed")
+    if claims and mark is None:
+        raise ValueError(f"mode={mode!r} needs a text column that is NULL in a free row: mark='taken_by'")
+    given = {
+        "cursor": cursor is not None, "version": version is not None, "fixed": bool(fixed), "at_least": at_least != 1,
+        "existing": existing != "fire", "settle": settle is not None, "mark": mark is not None,
+        "notify": notify is not None, "xid_column": xid_column is not None,
+    }  # fmt: skip
+    read = _database(database)
+    _check_effect([option for option, was in given.items() if was], mode if claims else on, read)
     if type(at_least) is not int or not 1 <= at_least <= LARGEST_BATCH:
         raise ValueError(f"at_least={at_least!r} is no number from 1 to {LARGEST_BATCH}")
-    if fixed and on != "insert":
-        raise ValueError("fixed=... is for on='insert'")
     return RowOptions(
         name=name,
-        database=_database(database),
+        database=read,
         table=table,
         on=cast("On", on),
         mode=cast("Mode", mode),
@@ -151,7 +169,7 @@ def options(  # noqa: C901 - one line for each thing that can't be meant
         mark=_column("mark", mark),
         ignore_existing=existing == "ignore",
         every=_every(every),
-        settle=seconds(settle),
+        settle=seconds(_SETTLE if settle is None else settle),
         notify=_column("notify", notify),
         xid_column=_column("xid_column", xid_column),
     )
@@ -163,11 +181,10 @@ def _database(database: str | os.PathLike[str] | Secret) -> Database:
     written = revealed(database)
     if not isinstance(written, str):  # pyright: ignore[reportUnnecessaryIsInstance] - people write anything
         raise TypeError("database is a path, an address such as 'postgresql://server/name', or a Secret that holds one")
-    match = _URL.match(written)
-    kind = match["kind"].lower() if match else ""
-    if match is None and "://" in written:
-        raise ValueError(f"database={without_secrets(written)!r} is no address: it begins with a kind, such as 'postgresql://'")
-    if not kind:
+    if _URL.match(written) is None:
+        # Nothing of it is shown: who writes an address wrong has written a password into it.
+        if isinstance(database, Secret) or "://" in written or _DSN.search(written):
+            raise ValueError("database is no address: write it as one, beginning with its kind, 'postgresql://user:password@host/name'")
         return Database("sqlite", _path(written), None)
     if written.lower().startswith("sqlite://"):
         return Database("sqlite", _path(_path_of_url(written)), None)
@@ -179,7 +196,7 @@ def _database(database: str | os.PathLike[str] | Secret) -> Database:
 def _path_of_url(written: str) -> str:
     host, slash, path = written[len("sqlite://") :].partition("/")
     if host or not slash or "?" in path:
-        raise ValueError(f"database={without_secrets(written)!r}: write sqlite:///a/path or sqlite:////an/absolute/path, and nothing else")
+        raise ValueError("database: write sqlite:///a/path or sqlite:////an/absolute/path, and nothing else")
     return path
 
 
@@ -194,6 +211,19 @@ def _every(every: Duration) -> float:
     if length < _LEAST_EVERY:
         raise ValueError(f"every={every!r} is too often: use at least '50ms'")
     return length
+
+
+def _check_effect(given: Sequence[str], how: str, database: Database) -> None:
+    """Raise `ValueError` for an option that would have no effect."""
+    for option in given:
+        if how not in _BELONGS.get(option, (how,)):
+            raise ValueError(f"{option}=... does nothing here: it is for {' and '.join(map(_way, _BELONGS[option]))}")
+        if option in _POSTGRES and database.kind != "postgresql":
+            raise ValueError(f"{option}=... is for PostgreSQL, at an address that begins with postgresql://")
+
+
+def _way(how: str) -> str:
+    return f"on={how!r}" if how in get_args(On) else f"mode={how!r}"
 
 
 def _choice(option: str, value: str, kind: object) -> None:

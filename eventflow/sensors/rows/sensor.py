@@ -41,8 +41,8 @@ class RowSensor:
     `key` is what tells rows apart, by default the primary key. `fixed` names columns that never change in a row: by them a row that took
     a deleted one's key is known for another one. `where` says which rows are meant, as data; `columns` which columns an event carries.
     With `at_least` so many rows are one event. `existing="ignore"` passes over the rows that are there when the table is first watched.
-    `every` is how often the database is asked where it doesn't tell by itself. `settle` is how late a row may be committed after the
-    number or the time in its cursor column was taken. `notify` (a channel) and `xid_column` are for PostgreSQL.
+    `every` is how often the database is asked where it doesn't tell by itself. `settle` (60 seconds) is how late a row may be
+    committed after the number or the time in its cursor column was taken. `notify` (a channel) and `xid_column` are for PostgreSQL.
 
     Raises `DefinitionError`, which names the line, for what can't be meant.
     """
@@ -65,7 +65,7 @@ class RowSensor:
         mark: str | None = None,
         existing: Existing = "fire",
         every: Duration = "5s",
-        settle: Duration = "60s",
+        settle: Duration | None = None,
         notify: str | None = None,
         xid_column: str | None = None,
     ) -> None:
@@ -109,7 +109,8 @@ class RowSensor:
         """Yield what comes in the table, for ever, and a heartbeat whenever it was looked for in vain.
 
         Raises `SourceUnreachable` where the database can't be reached, or the table isn't as it must be; a later start goes on as if
-        nothing had been. Raises `SensorError` where what the cursor remembers is of another table. A SQLite file that isn't there yet is waited for.
+        nothing had been; and `SensorError` where what the cursor remembers is of another table. A SQLite file that isn't there yet is
+        waited for.
         """
         of, begun = taken_apart(cursor)
         rounds = _rounds(self._options)(self._options, begun, seen, world)

@@ -31,8 +31,8 @@ class Watched:
             return self
         if not _is_same(before.table, self.table):
             raise SensorError(
-                f"sensor {sensor!r} has watched table {before.table!r} so far, and what it remembers is of that: for table {self.table!r} give"
-                " the sensor another name, with existing='ignore' where it is the same table and was renamed"
+                f"sensor {sensor!r} has watched table {before.table!r} so far, and what it remembers is of that: for table"
+                f" {self.table!r} give the sensor another name, with existing='ignore' where it is the same table and was renamed"
             )
         if (before.key, before.fixed) != (self.key, self.fixed):
             raise SensorError(

@@ -66,8 +66,8 @@ class Schedule:
     def __init__(
         self,
         name: str,
-        *,
         cron: str | Sequence[str] | None = None,
+        *,
         every: Duration | None = None,
         at: When | Iterable[When] | None = None,
         zone: str = "UTC",

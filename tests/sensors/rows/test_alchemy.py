@@ -62,6 +62,11 @@ async def test_a_database_that_is_nowhere_is_told_without_its_password(tmp_path:
         ("mysql+pymysql://me:hunter2@localhost/shop", "the driver of .* isn't installed: pip install the package that gives 'pymysql'"),
         ("nonsense://me:hunter2@localhost/shop", "Can't load plugin"),
         ("mysql://me:hunter2@local host:port/x", "mysql://"),
+        ("mysql+pymysql://me:hunter2'x@localhost/shop", "isn't installed"),
+        ("oracle+oracledb://me:hunter2/x@host/shop", "oracle"),
+        ("mysql+nope://me:hunter2@host:bad/shop", "can't be used: write characters"),
+        ("mysql+nope://me:hunter2@host:hunter2/shop", "can't be used: write characters"),
+        ("mssql+pyodbc:///?odbc_connect=DRIVER%3Dx;UID=sa;PWD=hunter2", "mssql"),
     ],
 )
 async def test_an_address_that_leads_nowhere_is_told_without_its_password(address: str, said: str) -> None:
@@ -75,7 +80,7 @@ async def test_what_a_driver_says_is_told_without_the_password(file: File) -> No
     database = Alchemy(Database("other", None, address), writes=False)
 
     def fail(_connection: Connection) -> None:
-        raise OSError("can't log in with hunter2 at mysql://me:hunter2@server")
+        raise OSError(f"can't log in with hunter2 at mysql://me:hunter2@server, {address.reveal()}")
 
     with pytest.raises(SourceUnreachable) as caught:
         await database.run(fail)

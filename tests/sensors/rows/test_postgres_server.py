@@ -303,6 +303,12 @@ async def test_check_takes_no_row_and_changes_nothing(database: Database) -> Non
         "postgresql://bob:s3cr%21et@127.0.0.1:nonsense/orders",
         "postgresql://127.0.0.1:1/orders?user=bob&password=s3cr%21et",
         "postgres://bob:s3cr%21et@/orders?host=/nowhere/at/all",
+        "postgresql://bob:s3cret'x@127.0.0.1:1/orders",
+        'postgresql://bob:s3cret"x@127.0.0.1:1/orders',
+        "postgresql://bob:s3cret/x@127.0.0.1:1/orders",
+        "postgresql://bob:s3cret x@127.0.0.1:1/orders",
+        "postgresql://bob:s3cret<>@127.0.0.1:1/orders",
+        "postgresql://127.0.0.1:1/orders?user=bob&password=a's3cret",
     ],
 )
 async def test_A75_a_server_that_is_not_there_is_told_without_the_password(url: str) -> None:

@@ -19,7 +19,7 @@ def told(url: str, table: str, **said: Any) -> RowOptions:
     """Give the options of a row sensor, as its constructor would."""
     defaults: dict[str, Any] = {
         "on": "insert", "mode": "watch", "cursor": None, "version": None, "key": None, "fixed": (), "columns": None, "where": None, "at_least": 1,
-        "mark": None, "existing": "fire", "every": "1s", "settle": "60s", "notify": None, "xid_column": None,
+        "mark": None, "existing": "fire", "every": "1s", "settle": None, "notify": None, "xid_column": None,
     }  # fmt: skip
     return options("rows", url, table, **{**defaults, **said})
 

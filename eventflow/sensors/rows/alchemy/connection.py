@@ -6,14 +6,13 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import sqlalchemy
-from sqlalchemy import Connection, Engine
+from sqlalchemy import URL, Connection, Engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from eventflow import escapes
 from eventflow.errors import EventflowError, SourceUnreachable
-from eventflow.secret import HIDDEN, without_secrets
+from eventflow.sensors.rows.addresses import PERCENT, without_credentials
 from eventflow.sensors.rows.options import Database
 from eventflow.threads import ThreadCall
 
@@ -72,8 +71,7 @@ class Alchemy:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            url = make_url(self._address)
-            self._engine = sqlalchemy.create_engine(url, poolclass=NullPool, hide_parameters=True)
+            self._engine = sqlalchemy.create_engine(self._url, poolclass=NullPool, hide_parameters=True)
             self._connection = self._engine.connect()
             read_only = _READ_ONLY.get(self._engine.dialect.name)
             if not self._writes and read_only is not None:
@@ -93,6 +91,13 @@ class Alchemy:
             self._connection = self._engine = None
 
     @property
+    def _url(self) -> URL:
+        try:
+            return make_url(self._address)
+        except (SQLAlchemyError, ValueError):  # which say as well what they have read of it: a part of the password, perhaps
+            raise SourceUnreachable(f"the address of the database {self._database.shown} can't be used: {PERCENT}") from None
+
+    @property
     def _address(self) -> str:
         return self._database.address.reveal() if self._database.address is not None else ""
 
@@ -101,11 +106,4 @@ class Alchemy:
         if isinstance(error, ModuleNotFoundError):
             return SourceUnreachable(f"the driver of {shown} isn't installed: pip install the package that gives {error.name!r}")
         told = str(getattr(error, "orig", None) or error).partition("\n")[0] or type(error).__name__
-        return SourceUnreachable(f"the database {shown}: {escapes.line(self._without_password(told))}")
-
-    def _without_password(self, text: str) -> str:
-        try:
-            password = make_url(self._address).password
-        except (SQLAlchemyError, ValueError):  # no address at all: then what it holds can't be told apart
-            return without_secrets(text).replace(self._address, HIDDEN)
-        return without_secrets(text.replace(password, HIDDEN) if password else text)
+        return SourceUnreachable(f"the database {shown}: {without_credentials(told, self._address)}")

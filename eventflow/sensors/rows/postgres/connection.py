@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol, cast
-from urllib.parse import unquote, urlsplit
 
 import anyio
 
 from eventflow.errors import SourceUnreachable
-from eventflow.secret import HIDDEN, without_secrets
+from eventflow.sensors.rows.addresses import PERCENT, shown, without_credentials
 
 CONNECT_TIMEOUT = 10.0
 """Seconds that a server has to take a connection and to check who is there."""
@@ -77,8 +76,8 @@ async def connected(url: str) -> Connection:
                 statement_cache_size=0,
                 server_settings={"application_name": _APPLICATION},
             )
-        except ValueError as error:  # how the driver says that an address can't be read
-            raise OSError(f"its address can't be used: {error}") from None
+        except ValueError:  # how the driver says that an address can't be read, and which part of it: of a password, for example
+            raise OSError(f"its address can't be used: {PERCENT}") from None
     return cast("Connection", connection)
 
 
@@ -108,7 +107,7 @@ def reaching(url: str) -> Generator[None]:
     try:
         yield
     except lost() as error:
-        raise SourceUnreachable(f"PostgreSQL at {without_secrets(url)}: {_reason(error, url)}") from None
+        raise SourceUnreachable(f"PostgreSQL at {shown(url)}: {without_credentials(str(error), url) or type(error).__name__}") from None
 
 
 def driver() -> _Asyncpg:
@@ -147,14 +146,3 @@ def lost() -> tuple[type[Exception], ...]:
     """Give the errors by which the driver says that a server didn't do what it was asked for."""
     asyncpg = driver()
     return (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, asyncio.TimeoutError)
-
-
-def _reason(error: Exception, url: str) -> str:
-    reason = without_secrets(str(error)).strip() or type(error).__name__
-    try:
-        written = urlsplit(url).password or ""
-    except ValueError:  # what can't be read as an address: the driver has said so
-        return reason
-    for password in filter(None, (written, unquote(written))):
-        reason = reason.replace(password, HIDDEN)
-    return reason
