@@ -366,7 +366,11 @@ async def test_identities_beyond_a_page_become_ranges_too(monkeypatch: pytest.Mo
     await taken(world, *map(str, range(1000, 2000)))
     await compact(world)
     assert await world.journal.select(SeenRow) == []
-    assert (await JournalSeen(world.journal, "source").of([str(number) for number in (999, 1000, 1500, 1999, 2000)])) == {"1000", "1500", "1999"}
+    assert (await JournalSeen(world.journal, "source").of([str(number) for number in (999, 1000, 1500, 1999, 2000)])) == {
+        "1000",
+        "1500",
+        "1999",
+    }
 
 
 async def test_a_second_pause_is_as_durable_as_the_first() -> None:

@@ -1,7 +1,7 @@
 """What may be shown of a database's address, and what a driver says of it: nobody's credentials.
 
-People write passwords with characters that belong to addresses themselves, so that where one ends can't be told. What is shown is built from
-the parts that are sure, and nothing is cut out of a text that might hold more than was found in it.
+People write passwords with characters that belong to addresses themselves, so that where one ends can't be told. What is shown is built
+from the parts that are sure, and nothing is cut out of a text that might hold more than was found in it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from eventflow.secret import HIDDEN, without_secrets
 
 _KIND = re.compile(r"[A-Za-z][A-Za-z0-9_+]*(?=://)")
 _HOST = re.compile(r"[A-Za-z0-9._:-]+")
+_BETWEEN = re.compile(r"[/?#@:&=\s'\"<>\[\]]")
 _SETTING = re.compile(r"[\w-]*(?:pass|pwd|secret|token|key|credential)[\w-]*\s*=\s*([^&;]+)", re.IGNORECASE)
 PERCENT = "write characters such as / : @ # ? and spaces in its user and password as %2F %3A %40 %23 %3F %20"
 """What to do about an address that can't be read."""
@@ -51,13 +52,12 @@ def _secrets(address: str) -> Iterator[str]:
     """Give whatever may be a password, as it was written and as it is meant."""
     credentials, at, _ = address.partition("://")[2].rpartition("@")
     if at:
-        password = credentials.partition(":")[2]
-        yield from _both(password)
-        for part in re.split(r"[/?#@:&=\s'\"<>\[\]]", password):
-            yield from (one for one in _both(part) if len(one) >= _SHORTEST_PART)
+        yield from _parts(credentials.partition(":")[2])
     for setting in (*_SETTING.finditer(address), *_SETTING.finditer(unquote(address))):
-        yield from _both(setting[1])
+        yield from _parts(setting[1])
 
 
-def _both(written: str) -> Iterator[str]:
-    yield from filter(None, (written, unquote(written)))
+def _parts(password: str) -> Iterator[str]:
+    for text in filter(None, (password, unquote(password))):
+        yield text
+        yield from (part for part in _BETWEEN.split(text) if len(part) >= _SHORTEST_PART)

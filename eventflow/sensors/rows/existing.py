@@ -16,7 +16,11 @@ async def passed_over(cursor: object, source: Source) -> AsyncGenerator[Page, No
 
     Each is to be committed: a later start goes on behind it, so that no row fires because a process died meanwhile.
     """
-    while cursor is None or "noting" in (cast("dict[str, object]", cursor) if isinstance(cursor, dict) else {}):
+    while cursor is None or _is_noting(cursor):
         page = await source.existing(cursor, _PAGE)
         cursor = page.cursor
         yield page
+
+
+def _is_noting(cursor: object) -> bool:
+    return isinstance(cursor, dict) and "noting" in cast("dict[str, object]", cursor)

@@ -73,7 +73,7 @@ class LookBack:
         self._dirty, self._stretch, self._after, self._worked = False, stretch, None, 0.0
 
     async def step(self, room: int) -> list[Spot]:
-        """Give rows that the journal lacks, at most `room`, from the next places of the stretch. `known` are then the identities of the others."""
+        """Give rows that the journal lacks, at most `room`, from the next places. `known` are then the identities of the others."""
         self.known = []
         if room <= 0 or self._stretch is None or self._clock.monotonic() < self._due:
             return []

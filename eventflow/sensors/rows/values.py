@@ -26,6 +26,7 @@ from typing import cast
 from eventflow.durations import SECOND
 
 _DEEPEST = 64
+_MOST_DIGITS = 1000
 _DECODER = json.JSONDecoder()
 _TAGS = frozenset({"$path", "$path64"})
 _MARKED = frozenset('@#~"[{')
@@ -82,12 +83,18 @@ def unversioned(name: str) -> str | None:
 
 
 def _part(value: object) -> str:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool) and value == value // 1:
-        return str(int(value))
+    if _is_whole(value):
+        return str(int(cast("int | Decimal", value)))
     known = _plain_key(value)
     if isinstance(known, str) and known and not _MARKED.intersection(known) and not _reads_otherwise(known):
         return known
     return json.dumps(known, ensure_ascii=False)
+
+
+def _is_whole(value: object) -> bool:
+    if isinstance(value, Decimal):
+        return value.is_finite() and value.adjusted() <= _MOST_DIGITS and value == value.to_integral_value()
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _plain_key(value: object) -> object:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from eventflow import Secret
 from eventflow.errors import SourceUnreachable
 from eventflow.sensors.rows.alchemy.connection import Alchemy
+from eventflow.sensors.rows.lookback import LookBack
 from eventflow.sensors.rows.options import Database
 from eventflow.sensors.rows.sensor import RowSensor
 from tests.sensors.files.sensing import until
@@ -75,17 +76,11 @@ async def test_an_address_that_leads_nowhere_is_told_without_its_password(addres
     assert "hunter2" not in str(caught.value)
 
 
-async def test_what_a_driver_says_is_told_without_the_password(file: File) -> None:
-    address = Secret(f"sqlite+pysqlite://:hunter2@/{file.path}")
+def test_what_a_driver_says_is_told_without_the_password() -> None:
+    address = Secret("mysql+pymysql://me:hunter2@server/shop")
     database = Alchemy(Database("other", None, address), writes=False)
-
-    def fail(_connection: Connection) -> None:
-        raise OSError(f"can't log in with hunter2 at mysql://me:hunter2@server, {address.reveal()}")
-
-    with pytest.raises(SourceUnreachable) as caught:
-        await database.run(fail)
-    assert "hunter2" not in str(caught.value)
-    await database.close()
+    told = database._unreachable(OSError(f"can't log in with hunter2 at {address.reveal()}"))
+    assert str(told) == "the database mysql+pymysql://server: can't log in with *** at mysql+pymysql://server"
 
 
 async def test_it_only_reads(file: File) -> None:
@@ -156,3 +151,15 @@ async def test_a_table_without_a_key_cannot_be_claimed_here(file: File) -> None:
     file.run("CREATE TABLE jobs (v TEXT, taken TEXT)")
     with pytest.raises(SourceUnreachable, match="has no primary key"):
         await looked(file.sensor("jobs", mode="claim", mark="taken"), Book())
+
+
+async def test_new_rows_fire_while_a_long_look_back_rests(file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.run("CREATE TABLE t (id TEXT PRIMARY KEY)")
+    file.add("t", ("a",))
+    async with watching(file.sensor()) as sensor:
+        monkeypatch.setattr(LookBack, "wanted", property(lambda _: False))
+        monkeypatch.setattr(LookBack, "again", property(lambda _: 1000.0))
+        for name in "bcd":
+            file.add("t", (name,))
+            await sensor.look(2)
+        assert sensor.book.ids == ["a", "b", "c", "d"]

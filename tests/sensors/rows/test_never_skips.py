@@ -149,3 +149,53 @@ async def test_F71_rows_that_take_the_keys_of_deleted_ones_each_fire_once(tmp_pa
     assert len(set(fired)) == len(fired)
     assert set(fired) == set(range(1, made + 1)) - gone
     file.close()
+
+
+CHANGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("put"), st.integers(1, 5), st.integers(0, 6)),
+        st.tuples(st.just("delete"), st.integers(1, 5), st.just(0)),
+        st.tuples(st.sampled_from(["look", "restart"]), st.just(0), st.just(0)),
+        st.tuples(st.just("crash"), st.integers(0, 3), st.just(0)),
+    ),
+    max_size=30,
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(CHANGES)
+async def test_F71_every_version_that_is_looked_at_fires_once_whatever_its_number(
+    tmp_path_factory: Any, kind: str, steps: list[Any]
+) -> None:
+    file = File(tmp_path_factory.mktemp("rows") / "a.db", kind)
+    file.run("CREATE TABLE t (id TEXT PRIMARY KEY NOT NULL, version INTEGER)")
+    book, looked_at = Book(), set[str]()
+    rest = [*steps, ("look", 0, 0)]
+    while rest:
+        book.commits_left = None
+        async with watching(file.sensor(on="update", version="version", settle="1s"), book) as sensor:
+            while rest:
+                what, which, version = rest.pop(0)
+                if what == "put":
+                    file.run("INSERT OR REPLACE INTO t VALUES (?, ?)", (f"k{which}", version))
+                elif what == "delete":
+                    file.run("DELETE FROM t WHERE id = ?", (f"k{which}",))
+                elif what == "look":
+                    await sensor.look(3)
+                    there = {f"{key}@{number}" for key, number in file.run("SELECT id, version FROM t")}
+                    looked_at |= there
+                    assert looked_at <= set(book.ids)
+                    assert {name for name in there if book.taken[name] is not None} == set()
+                elif what == "crash":
+                    book.commits_left = which
+                    await sensor.look()
+                    break
+                else:
+                    break
+            assert sensor.error is None or isinstance(sensor.error, Crashed)
+    kept = [name for name, gone in book.taken.items() if gone is None]
+    assert len({name.partition("@")[0] for name in kept}) == len(kept)
+    assert len(set(book.ids)) == len(book.ids)
+    assert book.repeated == []
+    file.close()

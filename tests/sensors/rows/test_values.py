@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from eventflow import codec
 from eventflow.errors import SourceUnreachable
 from eventflow.sensors.rows.places import packed, unpacked
-from eventflow.sensors.rows.values import identity, instant, plain, versioned
+from eventflow.sensors.rows.values import identity, instant, plain, unversioned, versioned
 
 
 class Colour(Enum):
@@ -97,6 +97,13 @@ PLACES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(), st.binary(), st.datetimes(), st.dates(), st.times(),
     st.decimals(allow_nan=False), st.uuids(), st.datetimes(timezones=st.just(UTC)), st.just("a\udcff"),
 )  # fmt: skip
+
+
+@given(PLACES, PLACES)
+def test_what_a_version_is_of_can_be_told(key: object, version: object) -> None:
+    name = identity((key,))
+    assert unversioned(versioned(name, version)) == name
+    assert unversioned(versioned(identity((key, key)), version)) == identity((key, key))
 
 
 @given(st.tuples(PLACES, PLACES))
