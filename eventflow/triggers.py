@@ -100,11 +100,8 @@ def _as_written(value: object) -> object:
 def _mistake(name: object, on: object, run: object, functions: Mapping[str, object]) -> str | None:
     if misfit := misnamed(name, "trigger"):
         return misfit
-    if isinstance(on, str):
-        if misfit := misnamed(on, "source of events"):
-            return f"trigger {name!r}: {misfit}"
-    elif isinstance(on, type) or not callable(getattr(on, "observe", None)):
-        return f"trigger {name!r}: on={on!r} is no sensor: give one that was made, such as FileSensor('inbox', path='inbox')"
+    if misfit := _no_source(on):
+        return f"trigger {name!r}: {misfit}"
     if not isinstance(run, Pipeline):
         return f"trigger {name!r}: run={run!r} is no pipeline: give the name of a function under @pipeline, without brackets"
     for option, function in functions.items():
@@ -112,6 +109,14 @@ def _mistake(name: object, on: object, run: object, functions: Mapping[str, obje
             return f"trigger {name!r}: {option}={function!r} is no function: give one that takes the event, such as lambda event: ..."
         if inspect.iscoroutinefunction(function):
             return f"trigger {name!r}: {option} is an async function, which can't be asked for a decision: write def"
+    return None
+
+
+def _no_source(on: object) -> str | None:
+    if isinstance(on, str):
+        return misnamed(on, "source of events")
+    if isinstance(on, type) or not callable(getattr(on, "observe", None)):
+        return f"on={on!r} is no sensor: give one that was made, such as FileSensor('inbox', path='inbox')"
     return None
 
 
