@@ -97,16 +97,22 @@ async def open_connection(opener: Callable[[], sqlite3.Connection], *, inline: b
     """Open a connection on a thread of its own, or inline. Whoever opens it must close it."""
     if inline:
         return InlineConnection(opener())
-    opened: list[tuple[sqlite3.Connection, threading.Thread]] = []
+    threads: list[threading.Thread] = []
+    opened: list[sqlite3.Connection] = []
 
     def opening() -> sqlite3.Connection:
-        opened.append((opener(), threading.current_thread()))
-        return opened[0][0]
+        threads.append(threading.current_thread())
+        opened.append(opener())
+        return opened[0]
 
     lent = aiosqlite.Connection(opening, iter_chunk_size=1)
     with anyio.CancelScope(shield=True):  # a cancellation half-way would lose the connection, and leave it open
-        await lent
-    return ThreadConnection(lent, *opened[0])
+        try:
+            await lent
+        except BaseException:  # whatever it is, the thread has been told to end: without this it may still speak to a loop that is closed
+            await in_thread(threads[0].join)
+            raise
+    return ThreadConnection(lent, opened[0], threads[0])
 
 
 async def aside(step: Callable[[], T], *, inline: bool) -> T:

@@ -358,3 +358,13 @@ async def test_what_aiosqlite_logs_holds_no_values(folder, clock, caplog):
         await journal.commit(unit(submitted("canary-run")))
         await journal.select(RunRow, run="canary-run")
     assert "canary" not in caplog.text
+
+
+async def test_a_connection_that_can_not_be_opened_leaves_no_thread_behind():
+    def refuses() -> sqlite3.Connection:
+        raise sqlite3.DatabaseError("no database")
+
+    before = set(threading.enumerate())
+    with pytest.raises(sqlite3.DatabaseError):
+        await connection.open_connection(refuses, inline=False)
+    assert {thread for thread in threading.enumerate() if "_connection_worker" in thread.name} <= before
