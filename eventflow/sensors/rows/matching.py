@@ -8,11 +8,12 @@ keys of all of them.
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from eventflow.events import Observation
 from eventflow.ports import Seen, World
+from eventflow.sensors.portions import portions
 from eventflow.sensors.rows.options import RowOptions
 from eventflow.sensors.rows.source import Key, Source
 from eventflow.sensors.rows.telling import PAGE, Data, Telling
@@ -84,7 +85,7 @@ class Matching:
                 events = tuple(self._telling.row(row, self._enter(row.identity)) for row in rows)
                 yield Observation(events=events, cursor=self.cursor)
         gone = [name for name in self._inside if name not in there]
-        for names in _chunks(gone):
+        for names in portions(gone):
             yield Observation(cursor=self.cursor, forget=tuple(self._inside.pop(name) for name in names))
 
     def _enter(self, name: str) -> str:
@@ -101,7 +102,3 @@ async def _pages(source: Source) -> AsyncGenerator[list[Key], None]:
         if len(keys) < PAGE:
             return
         after = keys[-1]
-
-
-def _chunks(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (names[start : start + PAGE] for start in range(0, len(names), PAGE))

@@ -12,12 +12,12 @@ from typing import Literal, cast, get_args
 from eventflow.durations import Duration, seconds
 from eventflow.ids import misnamed
 from eventflow.secret import Secret, revealed
+from eventflow.sensors.options import Existing
 from eventflow.sensors.rows import addresses
 from eventflow.sensors.rows.conditions import Condition, Where, conditions
 
 On = Literal["insert", "update", "match"]
 Mode = Literal["watch", "claim", "outbox"]
-Existing = Literal["fire", "ignore"]
 
 LARGEST_BATCH = 5000
 """Rows of one event, at most: they are one transaction, and one value."""

@@ -13,13 +13,14 @@ from eventflow.durations import Duration
 from eventflow.events import Observation
 from eventflow.ports import Seen, World
 from eventflow.secret import Secret
+from eventflow.sensors.options import Existing
 from eventflow.sensors.rows.batching import Batching
 from eventflow.sensors.rows.claiming import Claiming
 from eventflow.sensors.rows.conditions import Where
 from eventflow.sensors.rows.following import Following
 from eventflow.sensors.rows.matching import Matching
 from eventflow.sensors.rows.opening import opened
-from eventflow.sensors.rows.options import Existing, Mode, On, RowOptions, options
+from eventflow.sensors.rows.options import Mode, On, RowOptions, options
 from eventflow.sensors.rows.saying import in_words
 from eventflow.sensors.rows.source import Replaced
 from eventflow.sensors.rows.telling import Data
