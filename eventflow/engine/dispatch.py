@@ -79,7 +79,7 @@ class Dispatch:
     async def accept(self, source: str, observation: Observation[Any], cursor: bytes) -> bytes:
         """Commit an observation of a sensor, whose cursor so far is `cursor` (canonical JSON), and give its new one.
 
-        An event that is known already is marked as repeated, and no trigger is asked about it; what was decided on the others stands,
+        An event that is known already is passed over, and no trigger is asked about it; what was decided on the others stands,
         even where a repetition comes out only at the commit. Raises `EventflowError` for what is no observation, for an event without
         identity; `ValueNotStorable` for what JSON can't carry. An identity to forget or keep that the journal doesn't have is left out.
         """
@@ -121,9 +121,11 @@ class Dispatch:
         """Give what an observation says of identities that are taken, but for those that are taken for good, or not at all."""
         marks = observed.marks(source, observation)
         names = tuple(name for mark in marks for name in mark.ids if name not in new)
-        known = {row.id for row in await self._ports.journal.select(SeenRow, source=source, id=names)} | {*new} if names else new
-        strange = set(names) - {*known} - await JournalSeen(self._ports.journal, source).of(names)
-        for name in sorted(strange):
+        if not names:
+            return [*marks]
+        known = {row.id for row in await self._ports.journal.select(SeenRow, source=source, id=names)} | {*new}
+        absent = set(names) - known
+        for name in sorted(absent - await JournalSeen(self._ports.journal, source).of(absent)):
             error = EventflowError(f"it tells that {name!r} is gone or back, but the journal has no such identity")
             self._ports.instrument.troubled(f"sensor {source}", error)
         marked = (msgspec.structs.replace(mark, ids=tuple(name for name in mark.ids if name in known)) for mark in marks)

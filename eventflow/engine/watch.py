@@ -115,9 +115,9 @@ class Watch:
     async def _observe(self, health: SensorHealth, watcher: Watcher) -> NoReturn:
         journal, name = self._ports.journal, self.sensor.name
         await self._retention.look()
-        begun = self._looking_since = self._ports.clock.monotonic()
         cursor = await _cursor(journal, name)
         observations = _started(self.sensor.observe(codec.decode(cursor), JournalSeen(journal, name), self._world(watcher)))
+        begun = self._looking_since = self._ports.clock.monotonic()
         try:
             while True:
                 # Only the sensor's own work is watched and interrupted: a commit under way is never cancelled for its sake.

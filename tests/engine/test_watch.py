@@ -136,6 +136,22 @@ async def test_a_poke_ends_the_rest_of_a_sensor_that_failed() -> None:
     assert world.clock.monotonic() == 0
 
 
+async def test_a_poke_ends_the_rest_of_a_sensor_that_never_came_to_look() -> None:
+    def no_generator(cursor: Any, seen: Seen) -> int:
+        starts.append(world.clock.monotonic())
+        return 5
+
+    world, starts = World(), list[float]()
+    engine = engine_with(world, Source("source", no_generator))
+    async with engine.running(), anyio.create_task_group() as tasks:
+        tasks.start_soon(engine.sensors.run, NoWatcher())
+        await turns()
+        engine.sensors.poke("source")
+        await turns()
+        tasks.cancel_scope.cancel()
+    assert starts == [0, 0]
+
+
 async def test_who_is_not_there_can_not_be_poked() -> None:
     world = World()
     engine = engine_with(world, Source("source"))

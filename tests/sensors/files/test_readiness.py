@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import mmap
-import os
 import sys
-import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
 
@@ -156,21 +154,6 @@ def test_an_older_kernel_that_names_no_inode_is_understood(tmp_path: Path) -> No
     (process / "maps").touch()
     (tmp_path / "proc" / "self").mkdir()
     assert writers([inode(tmp_path / "a")], tmp_path / "proc") == ({inode(tmp_path / "a")}, 0)
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[Path]:
-    """Be nobody for a while: root may look into every process."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = os.geteuid() == 0
-        if root:
-            os.chown(folder, 65534, 65534)
-            os.seteuid(65534)
-        try:
-            yield Path(folder)
-        finally:
-            if root:
-                os.seteuid(0)
 
 
 async def test_that_other_users_writers_can_not_be_seen_is_said_once(ordinary_user: Path) -> None:

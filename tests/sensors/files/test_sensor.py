@@ -6,9 +6,8 @@ import asyncio
 import os
 import socket
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,21 +20,6 @@ from eventflow.sensors.options import Existing
 from eventflow.testing import VirtualClock
 from tests.sensors.files.sensing import Book, sensing
 from tests.sensors.outside import outside
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[Path]:
-    """Be nobody for a while, since nothing is closed to root, and have a folder of one's own."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = os.geteuid() == 0
-        if root:
-            os.chown(folder, 65534, 65534)
-            os.seteuid(65534)
-        try:
-            yield Path(folder)
-        finally:
-            if root:
-                os.seteuid(0)
 
 
 def put(path: Path, content: str = "x", mtime: int | None = None) -> Path:
